@@ -1,0 +1,136 @@
+use std::collections::HashSet;
+
+use super::*;
+use crate::cx::{Request, Response, SendError, Transport};
+use crate::testing::{NOW_MS, Script};
+
+#[test]
+fn a_file_is_a_tool_of_the_same_name() {
+    assert!(tools::ALL.len() >= 8);
+    let mut titles = HashSet::new();
+    for (file, tool) in tools::ALL {
+        assert_eq!(*file, tool.name);
+        assert!((3..=40).contains(&tool.name.len()), "{}", tool.name);
+        assert!(tool.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", tool.name);
+        assert!(titles.insert(tool.title), "{} twice", tool.title);
+        assert!(!tool.toolset.is_empty() && tool.description.ends_with('.'), "{}", tool.name);
+        assert!(tool.params.iter().all(|param| param.about.trim().ends_with('.')), "{}", tool.name);
+    }
+    assert!(tools::ALL.is_sorted_by_key(|(name, _)| *name));
+}
+
+#[test]
+fn hints_follow_from_the_calls() {
+    let changing: Vec<&str> =
+        tools::ALL.iter().filter(|(_, tool)| !tool.read_only()).map(|(name, _)| *name).collect();
+    assert_eq!(changing, ["proxmox_execute_vm_command", "proxmox_shutdown_vm", "proxmox_start_vm"]);
+    for (name, tool) in tools::ALL {
+        assert!(!tool.calls.is_empty(), "{name}");
+        assert!(!(tool.read_only() && tool.destructive), "{name}");
+        assert!(tool.idempotent() || *name == "proxmox_execute_vm_command", "{name}");
+    }
+}
+
+#[test]
+fn schemas_are_plain_and_valid() {
+    for (name, tool) in tools::ALL {
+        for schema in [tool.input_schema(), tool.output.schema()] {
+            assert_eq!(schema["type"], "object", "{name}");
+            for combinator in ["anyOf", "oneOf", "allOf"] {
+                assert!(schema.get(combinator).is_none(), "{name}");
+            }
+            assert!(jsonschema::meta::is_valid(&schema), "{name}: {schema}");
+            assert!(!has_list_of_types(&schema), "{name}: {schema}");
+        }
+        assert_eq!(tool.input_schema()["additionalProperties"], false, "{name}");
+    }
+}
+
+fn has_list_of_types(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => {
+            map.get("type").is_some_and(Value::is_array) || map.values().any(has_list_of_types)
+        }
+        Value::Array(list) => list.iter().any(has_list_of_types),
+        _ => false,
+    }
+}
+
+#[test]
+fn the_list_of_tools_is_small() {
+    let size = |(name, tool): &(&str, &Tool)| {
+        name.len() + tool.title.len() + tool.description.len() + tool.input_schema().to_string().len()
+    };
+    let total: usize = tools::ALL.iter().map(size).sum();
+    assert!(total < 4000, "{total} bytes");
+}
+
+#[test]
+fn an_unknown_tool_is_put_right() {
+    let error = call(&Script::new(), NOW_MS, "proxmox_get_vm", "{}").unwrap_err();
+    assert_eq!(
+        error,
+        Error::UnknownTool("There is no tool `proxmox_get_vm`. Did you mean `proxmox_get_vms`?".into())
+    );
+}
+
+#[test]
+fn every_tool_refuses_what_it_does_not_know_before_it_sends_anything() {
+    for (name, _) in tools::ALL {
+        let script = Script::new();
+        let error = call(&script, NOW_MS, name, r#"{"nosuch": 1}"#).unwrap_err();
+        assert!(matches!(error, Error::Arguments(_)), "{name}: {error}");
+        assert!(script.sent().is_empty(), "{name}");
+    }
+}
+
+/// A transport that reaches nobody.
+struct Nobody;
+
+impl Transport for Nobody {
+    fn send_all(&self, requests: &[Request]) -> Vec<Result<Response, SendError>> {
+        requests.iter().map(|_| Err(SendError::Refused)).collect()
+    }
+}
+
+#[test]
+fn no_tool_hides_that_proxmox_is_not_there() {
+    for (name, tool) in tools::ALL {
+        let arguments = match (
+            tool.params.iter().any(|p| p.name == "vmid"),
+            tool.params.iter().any(|p| p.name == "command"),
+        ) {
+            (true, true) => r#"{"vmid": 101, "command": "ls"}"#,
+            (true, false) => r#"{"vmid": 101}"#,
+            _ => "{}",
+        };
+        let error = call(&Nobody, NOW_MS, name, arguments).unwrap_err();
+        assert!(
+            matches!(&error, Error::Unreachable(text) if text.contains("nobody listens")),
+            "{name}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_continuation_that_nobody_gave_out_is_refused_without_a_request() {
+    let long = format!(r#"{{"tool":"proxmox_start_vm","state":"{}"}}"#, "x".repeat(LONGEST_CONTINUATION));
+    for forged in [
+        "",
+        "null",
+        "{}",
+        r#"{"tool":"proxmox_start_vm"}"#,
+        r#"{"tool":"proxmox_start_vm","state":{}}"#,
+        r#"{"tool":"proxmox_start_vm","state":{"vmid":101}}"#,
+        r#"{"tool":"proxmox_execute_vm_command","state":{"vmid":101,"pid":1}}"#,
+        r#"{"tool":"proxmox_get_nodes","state":{}}"#,
+        &long,
+    ] {
+        let script = Script::new();
+        let error = resume(&script, NOW_MS, forged).unwrap_err();
+        assert!(matches!(error, Error::Arguments(_)), "{forged:.80}: {error}");
+        assert!(script.sent().is_empty(), "{forged:.80}");
+    }
+    let error = resume(&Script::new(), NOW_MS, r#"{"tool":"nosuch","state":{}}"#).unwrap_err();
+    assert!(matches!(error, Error::UnknownTool(_)), "{error}");
+}

@@ -1,0 +1,100 @@
+//! The component's exports. Only this file knows wit-bindgen.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::catalogue::{self, Step};
+use crate::error::{Error, Kind};
+use crate::http::Http;
+use crate::tools;
+
+#[expect(unsafe_code, reason = "generated from wit/world.wit")]
+mod bindings {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "server",
+        with: {
+            "wasi:http/outgoing-handler@0.2.2": waki::bindings::wasi::http::outgoing_handler,
+            "wasi:http/types@0.2.2": waki::bindings::wasi::http::types,
+            "wasi:io/poll@0.2.2": waki::bindings::wasi::io::poll,
+            "wasi:io/error@0.2.2": waki::bindings::wasi::io::error,
+            "wasi:io/streams@0.2.2": waki::bindings::wasi::io::streams,
+            "wasi:clocks/monotonic-clock@0.2.2": waki::bindings::wasi::clocks::monotonic_clock,
+        },
+    });
+
+    export!(Component with_types_in self);
+
+    use super::Component;
+}
+
+use self::bindings::{Annotations, ApiMethod, Failure, FailureKind, Guest, Outcome, Output, Pending, Tool};
+
+struct Component;
+
+impl Guest for Component {
+    fn list_tools() -> Vec<Tool> {
+        tools::ALL.iter().map(|(_, tool)| listed(tool)).collect()
+    }
+
+    fn call_tool(name: String, arguments: String) -> Result<Outcome, Failure> {
+        answered(catalogue::call(&Http::INTERNAL, now_ms(), &name, &arguments))
+    }
+
+    fn resume(continuation: String) -> Result<Outcome, Failure> {
+        answered(catalogue::resume(&Http::INTERNAL, now_ms(), &continuation))
+    }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn listed(tool: &crate::tool::Tool) -> Tool {
+    let method = |method: &&proxmox_api::Method| ApiMethod {
+        verb: method.verb.as_str().to_owned(),
+        path: method.path.to_owned(),
+    };
+    Tool {
+        name: tool.name.to_owned(),
+        title: tool.title.to_owned(),
+        description: tool.description.to_owned(),
+        input_schema: tool.input_schema().to_string(),
+        output_schema: tool.output.schema().to_string(),
+        annotations: Annotations {
+            read_only: tool.read_only(),
+            destructive: tool.destructive,
+            idempotent: tool.idempotent(),
+            open_world: tool.open_world,
+        },
+        toolset: tool.toolset.to_owned(),
+        calls: tool.calls.iter().map(method).collect(),
+    }
+}
+
+fn answered(step: Result<Step, Error>) -> Result<Outcome, Failure> {
+    match step {
+        Ok(Step::Done(output)) => {
+            Ok(Outcome::Done(Output { text: output.text, data: output.data.to_string() }))
+        }
+        Ok(Step::Pending(continuation, pending)) => Ok(Outcome::Pending(Pending {
+            continuation,
+            message: pending.message,
+            progress: pending.progress,
+            after_ms: pending.after_ms,
+        })),
+        Err(error) => Err(Failure { kind: kind(error.kind()), message: error.to_string() }),
+    }
+}
+
+fn kind(kind: Kind) -> FailureKind {
+    match kind {
+        Kind::UnknownTool => FailureKind::UnknownTool,
+        Kind::Arguments => FailureKind::BadArguments,
+        Kind::NotFound => FailureKind::NotFound,
+        Kind::Denied => FailureKind::Denied,
+        Kind::Unreachable => FailureKind::Unreachable,
+        Kind::Failed => FailureKind::Failed,
+        Kind::Defect => FailureKind::Defect,
+    }
+}

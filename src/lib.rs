@@ -1,0 +1,42 @@
+//! The tools of a Model Context Protocol server for Proxmox VE, as a WASI component.
+//!
+//! The component turns a call's arguments into requests to the Proxmox VE API and the answers into
+//! text and data. It holds no authority: no token, no address, no permission checks. Whoever runs
+//! it does that, at the one way out, `wasi:http/outgoing-handler`.
+//!
+//! A short tour, from the outside in:
+//!
+//! - `guest` and `http` touch the WebAssembly side: the exports, and the way out.
+//! - [`catalogue`] finds the tool of a call and runs it, or goes on with one that waits.
+//! - [`tool`] says what a tool is: a value that declares its parameters, the shape of its answer
+//!   ([`shape`]) and the API methods that it calls.
+//! - [`cx`] makes those calls, and no others; [`error`] words what goes wrong, [`missing`] what an
+//!   answer lacks.
+//! - [`pve`] holds what several tools need to know of Proxmox VE; [`text`], [`foreign`] and [`data`]
+//!   how things are written.
+//! - [`tools`] are the tools, one file each. Adding a tool is adding a file.
+//!
+//! Everything but the first point also compiles natively, where the unit tests run.
+
+pub mod catalogue;
+pub mod cx;
+pub mod data;
+pub mod error;
+pub mod foreign;
+#[cfg(target_family = "wasm")]
+mod guest;
+#[cfg(target_family = "wasm")]
+mod http;
+pub mod missing;
+pub mod nearest;
+pub mod pve;
+pub mod shape;
+#[cfg(test)]
+mod testing;
+pub mod text;
+pub mod tool;
+
+/// The tools: one module each, named as the tool is.
+pub mod tools {
+    include!(concat!(env!("OUT_DIR"), "/tools.rs"));
+}

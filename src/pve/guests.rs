@@ -1,0 +1,187 @@
+//! Guests, VMs and containers: finding one in the cluster, and how it is right now.
+
+use std::fmt;
+
+use proxmox_api::Method;
+use proxmox_api::methods::{GET_NODES_NODE_LXC_VMID_STATUS_CURRENT, GET_NODES_NODE_QEMU_VMID_STATUS_CURRENT};
+use serde_json::Value;
+
+use crate::cx::{Call, Cx};
+use crate::error::Error;
+use crate::foreign;
+use crate::nearest::distance;
+use crate::pve::ids::{NodeName, Vmid};
+use crate::pve::nodes::Offline;
+use crate::pve::resources::{self, Resource};
+
+/// What kind of guest it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuestKind {
+    /// A virtual machine (QEMU).
+    Vm,
+    /// A container (LXC).
+    Container,
+}
+
+impl GuestKind {
+    /// The kind of a row of `/cluster/resources`.
+    pub fn of(row: &Resource<'_>) -> GuestKind {
+        if &*row.kind == "lxc" { GuestKind::Container } else { GuestKind::Vm }
+    }
+
+    /// Its word in data.
+    pub fn word(self) -> &'static str {
+        match self {
+            GuestKind::Vm => "vm",
+            GuestKind::Container => "container",
+        }
+    }
+
+    /// The kind of this word.
+    pub fn parse(word: &str) -> Option<GuestKind> {
+        [GuestKind::Vm, GuestKind::Container].into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+impl fmt::Display for GuestKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            GuestKind::Vm => "VM",
+            GuestKind::Container => "Container",
+        })
+    }
+}
+
+/// A guest and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guest {
+    /// Its id.
+    pub vmid: Vmid,
+    /// The node that it is on.
+    pub node: NodeName,
+    /// What kind it is.
+    pub kind: GuestKind,
+    /// Its name, cleaned for data; empty if it has none.
+    pub name: String,
+    /// Whether it is a template.
+    pub template: bool,
+}
+
+/// As text: `prod-web-01 (ID: 101)`.
+impl fmt::Display for Guest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&label(&self.name, self.vmid))
+    }
+}
+
+/// A guest as text: `prod-web-01 (ID: 101)`, or `Guest 101` if it has no name.
+pub fn label(name: &str, vmid: Vmid) -> String {
+    let name = foreign::name(name);
+    if name.is_empty() { format!("Guest {vmid}") } else { format!("{name} (ID: {vmid})") }
+}
+
+impl Guest {
+    /// A call about this guest: one method for VMs, one for containers.
+    pub fn call(&self, vm: &'static Method, container: &'static Method) -> Call {
+        let method = match self.kind {
+            GuestKind::Vm => vm,
+            GuestKind::Container => container,
+        };
+        Call::of(method).at("node", &self.node).at("vmid", &self.vmid)
+    }
+}
+
+/// Finds a guest anywhere in the cluster, with one request.
+///
+/// # Errors
+/// [`Error::NotFound`] with the nearest ids; [`Error::Arguments`] if it is not on the node that was
+/// named; [`Error::Failed`] if its node is offline.
+pub fn locate(cx: &Cx<'_>, vmid: Vmid, on: Option<&NodeName>) -> Result<Guest, Error> {
+    let reply = resources::fetch(cx)?;
+    let rows = resources::rows(&reply)?;
+    let found = rows.iter().find(|row| row.is_guest() && row.guest_id() == Some(vmid));
+    let row = found.ok_or_else(|| missing(vmid, &rows))?;
+    let odd = || Error::Unreachable("Proxmox VE gave a node a name that cannot be one.".to_owned());
+    let guest = Guest {
+        vmid,
+        node: NodeName::parse(&row.node).ok_or_else(odd)?,
+        kind: GuestKind::of(row),
+        name: foreign::line(&row.name, 80),
+        template: row.is_template(),
+    };
+    if let Some(wrong) = on.filter(|node| **node != guest.node) {
+        let node = &guest.node;
+        return Err(Error::Arguments(format!(
+            "{guest} is on node `{node}`, not on `{wrong}`. Give `{node}` as `node`, or leave it out."
+        )));
+    }
+    if Offline::of(&rows).has(guest.node.as_str()) {
+        return Err(Error::Failed(format!(
+            "Node `{}` is offline, so nothing can be done with {guest} now. Bring the node back first; \
+             `proxmox_get_nodes` shows its state.",
+            guest.node
+        )));
+    }
+    Ok(guest)
+}
+
+fn missing(vmid: Vmid, rows: &[Resource<'_>]) -> Error {
+    let wanted = vmid.to_string();
+    let mut near: Vec<(usize, Vmid, &str)> = rows
+        .iter()
+        .filter(|row| row.is_guest())
+        .filter_map(|row| {
+            let id = row.guest_id()?;
+            Some((distance(&wanted, &id.to_string()), id, &*row.name))
+        })
+        .collect();
+    let visible = !near.is_empty();
+    near.retain(|(distance, ..)| *distance == 1);
+    near.sort_unstable();
+    let names: Vec<String> =
+        near.iter().take(3).map(|(_, id, name)| format!("{id} ({})", foreign::name(name))).collect();
+    Error::NotFound(match (visible, names.is_empty()) {
+        (_, false) => format!("There is no guest {vmid}. Did you mean {}?", names.join(" or ")),
+        (true, true) => format!(
+            "There is no guest {vmid}, or the API token may not see it (`VM.Audit` on `/vms/{vmid}`). \
+             `proxmox_get_vms` lists the guests."
+        ),
+        (false, true) => format!(
+            "There is no guest {vmid}: Proxmox VE shows this API token no guest at all. It may lack `VM.Audit`."
+        ),
+    })
+}
+
+/// How a guest is right now; `/cluster/resources` lags behind by up to ten seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// `running` or `stopped`.
+    pub status: String,
+    /// Its name, cleaned for data.
+    pub name: String,
+}
+
+impl Live {
+    /// Whether it runs.
+    pub fn is_running(&self) -> bool {
+        self.status == "running"
+    }
+}
+
+/// Asks the guest's node how the guest is.
+pub fn live(cx: &Cx<'_>, guest: &Guest) -> Result<Live, Error> {
+    let current =
+        guest.call(&GET_NODES_NODE_QEMU_VMID_STATUS_CURRENT, &GET_NODES_NODE_LXC_VMID_STATUS_CURRENT);
+    let data = cx.call(current)?;
+    let text = |key: &str| data.get(key).and_then(Value::as_str);
+    let status =
+        text("status").map(foreign::state).filter(|status| *status != "unknown").ok_or_else(|| {
+            Error::Unreachable(format!(
+                "Proxmox VE did not say whether {guest} is running; try again in a moment."
+            ))
+        })?;
+    Ok(Live {
+        status: status.to_owned(),
+        name: text("name").map(|name| foreign::line(name, 80)).unwrap_or_default(),
+    })
+}

@@ -1,0 +1,151 @@
+//! What a tool is: a value that declares what it is called, what it takes, what it answers and which
+//! API methods it calls, and a function that does it.
+
+mod args;
+
+use proxmox_api::Method;
+use serde_json::{Map, Value, json};
+
+pub(crate) use self::args::whole;
+pub use self::args::{Args, Argument, Kind, Param, Whole, quoted};
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::shape::Shape;
+
+/// One tool.
+#[derive(Debug)]
+pub struct Tool {
+    /// Its name, that of its file.
+    pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// What it does and when to choose it, for a model. Every client pays for each word.
+    pub description: &'static str,
+    /// The group that it belongs to.
+    pub toolset: &'static str,
+    /// What it takes.
+    pub params: &'static [Param],
+    /// The shape of its data.
+    pub output: Shape,
+    /// Every API method that it may call; [`Cx`] refuses it the rest.
+    pub calls: &'static [&'static Method],
+    /// Whether it may lose something that cannot be had back.
+    pub destructive: bool,
+    /// Whether the same call again does nothing more. `None`: yes if it only reads.
+    pub idempotent: Option<bool>,
+    /// Whether it reaches beyond what Proxmox VE itself manages, into a guest for instance.
+    pub open_world: bool,
+    /// Does it.
+    pub run: Run,
+    /// Goes on with it, from the state that it left; for tools that wait.
+    pub resume: Option<Resume>,
+}
+
+/// Does what a tool is for, with the arguments of one call.
+pub type Run = fn(&Cx<'_>, &Args) -> Result<Outcome, Error>;
+
+/// Goes on with a call, from the state that it left. The state may be forged.
+pub type Resume = fn(&Cx<'_>, &Value) -> Result<Outcome, Error>;
+
+/// How a call went on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It is over.
+    Done(Output),
+    /// It goes on in Proxmox.
+    Pending(Pending),
+}
+
+/// The answer of a tool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// Markdown, for a person or a model.
+    pub text: String,
+    /// The same as an object of the shape that the tool declares.
+    pub data: Value,
+}
+
+/// A call that waits for Proxmox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pending {
+    /// What the tool needs to go on; it may come back forged.
+    pub state: Value,
+    /// How far it is, in one line.
+    pub message: String,
+    /// Part done, from 0 to 1, where that is known.
+    pub progress: Option<f64>,
+    /// When to look again, in milliseconds.
+    pub after_ms: u32,
+}
+
+impl Tool {
+    /// Whether it changes nothing: all that it calls only reads.
+    pub fn read_only(&self) -> bool {
+        self.calls.iter().all(|method| method.verb.reads())
+    }
+
+    /// Whether the same call again does nothing more.
+    pub fn idempotent(&self) -> bool {
+        self.idempotent.unwrap_or_else(|| self.read_only())
+    }
+
+    /// The JSON Schema of its arguments.
+    pub fn input_schema(&self) -> Value {
+        let properties: Map<String, Value> =
+            self.params.iter().map(|param| (param.name.to_owned(), param.schema())).collect();
+        let required: Vec<&str> =
+            self.params.iter().filter(|param| param.required).map(|param| param.name).collect();
+        let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
+        if let (Some(schema), false) = (schema.as_object_mut(), required.is_empty()) {
+            schema.insert("required".to_owned(), required.into());
+        }
+        schema
+    }
+}
+
+impl Outcome {
+    /// A call that is over.
+    pub fn done(text: impl Into<String>, data: Value) -> Outcome {
+        Outcome::Done(Output { text: text.into(), data })
+    }
+}
+
+/// Declares what a tool takes: the struct `Params`, the table `PARAMS` and `Params::read`.
+///
+/// The doc comment of a parameter is its description in the schema and part of its error text. An
+/// `Option` may be left out; `= value` gives a default.
+#[macro_export]
+macro_rules! params {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty $(= $default:expr)?),* $(,)?) => {
+        /// What the tool takes.
+        const PARAMS: &[$crate::tool::Param] = &[$($crate::tool::Param {
+            name: stringify!($name),
+            about: concat!($($doc),+),
+            kind: <$kind as $crate::tool::Argument>::KIND,
+            required: $crate::params!(@required $kind $(, $default)?),
+            default: $crate::params!(@default $($default)?),
+        }),*];
+
+        /// What the tool was given.
+        #[derive(Debug)]
+        struct Params {
+            $($(#[doc = $doc])+ $name: $kind,)*
+        }
+
+        impl Params {
+            /// Reads the arguments; an error names the parameter and what it takes.
+            fn read(args: &$crate::tool::Args) -> Result<Self, $crate::error::Error> {
+                args.only(PARAMS)?;
+                Ok(Params { $($name: $crate::params!(@read args, $name, $kind $(, $default)?),)* })
+            }
+        }
+    };
+    (@required $kind:ty) => { <$kind as $crate::tool::Argument>::REQUIRED };
+    (@required $kind:ty, $default:expr) => { false };
+    (@default) => { None };
+    (@default $default:expr) => { Some(stringify!($default)) };
+    (@read $args:ident, $name:ident, $kind:ty) => { $args.read::<$kind>(PARAMS, stringify!($name))? };
+    (@read $args:ident, $name:ident, $kind:ty, $default:expr) => {
+        $args.read::<Option<$kind>>(PARAMS, stringify!($name))?.unwrap_or(<$kind as From<_>>::from($default))
+    };
+}
