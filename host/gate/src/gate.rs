@@ -1,0 +1,192 @@
+//! The threat: a request that skips a step. [`Gate::check`] is the one way through, and its body is
+//! the list of steps; each of them refuses what it does not know.
+
+use crate::denied::{Denied, Subject, Wall};
+use crate::grant::Grants;
+use crate::opening::{self, Opening};
+use crate::permit::Permit;
+use crate::request::{RawRequest, Request};
+use crate::subject::{Subjects, subjects};
+use crate::verdict::{Need, Verdict};
+use crate::walls::Walls;
+use crate::{answer, decide, demand};
+use proxmox_api::{Method, rules};
+
+/// Which pools guests and storages are in; the host looks it up. A grant on a pool reaches its members.
+pub trait Pools {
+    /// The guest's pool, with the pools above it (`dev/web`); `None` where it is in none or unknown.
+    fn pool_of(&self, vmid: u32) -> Option<&str>;
+
+    /// The storage's pools: unlike a guest it may be in several. Empty where it is in none or unknown.
+    fn pools_of_storage(&self, storage: &str) -> Vec<&str> {
+        let _ = storage;
+        Vec::new()
+    }
+}
+
+/// The lookup that knows no pool: a grant on a pool covers the pool's own path and no member.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoPools;
+
+impl Pools for NoPools {
+    fn pool_of(&self, _vmid: u32) -> Option<&str> {
+        None
+    }
+}
+
+/// What one call of a tool may do at most: the methods that the tool declared, on the node and guest
+/// that the call is about. Without a node (or guest) the call is about no particular one.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    methods: Vec<&'static Method>,
+    nodes: Vec<String>,
+    guests: Vec<u32>,
+}
+
+impl Scope {
+    /// A call of a tool that declared these methods.
+    pub fn new(methods: impl IntoIterator<Item = &'static Method>) -> Self {
+        Scope { methods: methods.into_iter().collect(), ..Scope::default() }
+    }
+
+    /// The same, about this node and those named before: requests about another are refused.
+    #[must_use]
+    pub fn on_node(mut self, node: impl Into<String>) -> Self {
+        self.nodes.push(node.into());
+        self
+    }
+
+    /// The same, about this guest and those named before (a clone is about two): requests about
+    /// another are refused.
+    #[must_use]
+    pub fn on_guest(mut self, vmid: u32) -> Self {
+        self.guests.push(vmid);
+        self
+    }
+
+    fn admits(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Node(name) => self.nodes.is_empty() || self.nodes.contains(name),
+            Subject::Guest(vmid) => self.guests.is_empty() || self.guests.contains(vmid),
+        }
+    }
+}
+
+/// The operator's side: what is granted, and the walls around it.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    grants: Grants,
+    walls: Walls,
+    login: String,
+}
+
+impl Gate {
+    /// A gate. `login` is the full id of the API token that requests carry (`root@pam!mcp`): its own
+    /// tasks may be followed, those of others need `Sys.Audit` on the node.
+    pub fn new(grants: Grants, walls: Walls, login: impl Into<String>) -> Self {
+        Gate { grants, walls, login: login.into() }
+    }
+
+    /// What is granted.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// The allow-lists.
+    pub fn walls(&self) -> &Walls {
+        &self.walls
+    }
+
+    /// Decides one request.
+    ///
+    /// # Errors
+    /// [`Denied`], which says why and, where one would help, which grant opens it.
+    pub fn check(&self, scope: &Scope, raw: RawRequest<'_>, pools: &dyn Pools) -> Result<Permit, Denied> {
+        let request = Request::parse(raw)?;
+        let subjects = subjects(&request)?;
+        in_scope(&request, &subjects, scope)?;
+        self.in_walls(&request, &subjects)?;
+        let demand = demand::of(&request, &self.login)?;
+        decide::decide(request.method, &demand, &self.grants, pools)?;
+        request.rebuild()
+    }
+
+    /// Explains what [`Gate::check`] decides about a request, and by what.
+    pub fn explain(&self, scope: &Scope, raw: RawRequest<'_>, pools: &dyn Pools) -> Verdict {
+        let outcome = self.check(scope, raw, pools).map(|_| ());
+        let Ok(request) = Request::parse(raw) else {
+            return Verdict {
+                method: None,
+                rule: "it is not a request that the API has",
+                needs: Vec::new(),
+                outcome,
+            };
+        };
+        let rests_on = match demand::of(&request, &self.login) {
+            Ok(demand) => decide::rests_on(&demand, &self.grants, pools),
+            Err(_) => Vec::new(),
+        };
+        let needs = rests_on.into_iter().map(|(need, grant)| Need {
+            privilege: need.privilege,
+            path: need.path,
+            covered_by: grant.map(ToString::to_string),
+        });
+        let rule = rules::reason(request.method);
+        Verdict { method: Some(request.method), rule, needs: needs.collect(), outcome }
+    }
+
+    /// Cuts the body of a successful answer to what grants and allow-lists cover. `None`: it may pass
+    /// as it is. A row that cannot be judged is left out. Not for the bodies of error answers.
+    pub fn filter(&self, method: &Method, body: &[u8], pools: &dyn Pools) -> Option<Vec<u8>> {
+        let judge = answer::Judge { grants: &self.grants, walls: &self.walls, login: &self.login, pools };
+        judge.filter(method, body)
+    }
+
+    /// Whether the grants open a method: everywhere, somewhere or nowhere.
+    pub fn opens(&self, method: &'static Method) -> Opening {
+        opening::of(method, &self.grants)
+    }
+
+    fn in_walls(&self, request: &Request, subjects: &Subjects) -> Result<(), Denied> {
+        for subject in subjects.iter() {
+            let (inside, wall) = match subject {
+                Subject::Node(name) => (self.walls.admits_node(name), Wall::Nodes),
+                Subject::Guest(vmid) => (self.walls.admits_guest(*vmid), Wall::Guests),
+            };
+            if !inside {
+                return Err(Denied::Walled { subject: subject.clone(), wall });
+            }
+        }
+        let names = |wanted: Wall| subjects.main.iter().any(|subject| wall_of(subject) == wanted);
+        for (bounds, wall) in
+            [(self.walls.bounds_nodes(), Wall::Nodes), (self.walls.bounds_guests(), Wall::Guests)]
+        {
+            if bounds && !names(wall) && !answer::is_bounded(request.method) {
+                return Err(Denied::Unbounded { method: request.method, wall });
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn wall_of(subject: &Subject) -> Wall {
+    match subject {
+        Subject::Node(_) => Wall::Nodes,
+        Subject::Guest(_) => Wall::Guests,
+    }
+}
+
+fn in_scope(request: &Request, subjects: &Subjects, scope: &Scope) -> Result<(), Denied> {
+    let method = request.method;
+    if !scope.methods.iter().any(|declared| declared.verb == method.verb && declared.path == method.path) {
+        return Err(Denied::NotDeclared(method));
+    }
+    if let Some(other) = subjects.iter().find(|subject| !scope.admits(subject)) {
+        return Err(Denied::OutOfScope(other.clone()));
+    }
+    let names_guests = subjects.main.iter().any(|subject| wall_of(subject) == Wall::Guests);
+    if !scope.guests.is_empty() && demand::is_about_guests(method) && !names_guests {
+        return Err(Denied::ScopeExceeded(method));
+    }
+    Ok(())
+}
