@@ -1,0 +1,98 @@
+//! Pools of guests and storages.
+
+use proxmox_api::methods as m;
+use serde_json::{Value, json};
+
+use super::{Row, here};
+use crate::failure::Failure;
+use crate::rest::{Call, Reply};
+use crate::world::resources::{add, guest_row};
+use crate::world::{Pool, World};
+
+pub(super) const ROWS: &[Row] = &[
+    here(&m::GET_POOLS, list),
+    here(&m::GET_POOLS_POOLID, one),
+    here(&m::POST_POOLS, create),
+    here(&m::DELETE_POOLS_POOLID, delete),
+];
+
+fn row(name: &str, pool: &Pool) -> Value {
+    let mut row = json!({ "poolid": name });
+    if !pool.comment.is_empty() {
+        add(&mut row, json!({ "comment": pool.comment }));
+    }
+    row
+}
+
+fn list(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let wanted = call.params.optional("poolid");
+    let rows: Vec<Value> = world
+        .pools
+        .iter()
+        .filter(|(name, _)| wanted.is_none_or(|w| w == *name))
+        .filter(|(name, _)| world.may(&call.caller, &format!("/pool/{name}"), "Pool.Audit"))
+        .map(|(name, pool)| {
+            let mut row = row(name, pool);
+            if wanted.is_some() {
+                add(&mut row, json!({ "members": members(world, pool) }));
+            }
+            row
+        })
+        .collect();
+    match (wanted, rows.is_empty()) {
+        (Some(name), true) => Err(Failure::internal(format!("pool '{name}' does not exist"))),
+        _ => Ok(json!(rows).into()),
+    }
+}
+
+fn one(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let name = call.params.text("poolid");
+    let pool =
+        world.pools.get(name).ok_or_else(|| Failure::internal(format!("pool '{name}' does not exist")))?;
+    let mut row = json!({ "members": members(world, pool) });
+    if !pool.comment.is_empty() {
+        add(&mut row, json!({ "comment": pool.comment }));
+    }
+    Ok(row.into())
+}
+
+fn members(world: &World, pool: &Pool) -> Vec<Value> {
+    let now = world.clock.unix();
+    let guests = pool.guests.iter().filter_map(|id| world.guests.get(id)).map(|g| {
+        let mut row = guest_row(g, None, now);
+        if let Some(map) = row.as_object_mut() {
+            map.remove("tags");
+        }
+        row
+    });
+    let storages = world.storages.iter().filter(|s| pool.storages.contains(&s.name)).map(|s| {
+        let node = &world.local;
+        json!({
+            "id": format!("storage/{node}/{}", s.name), "type": "storage", "storage": s.name, "node": node,
+            "plugintype": s.kind, "content": s.content_text(), "shared": u8::from(s.shared), "status": "available",
+            "disk": s.used(node, now), "maxdisk": s.total,
+        })
+    });
+    guests.chain(storages).collect()
+}
+
+fn create(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let name = call.params.text("poolid").to_owned();
+    if world.pools.contains_key(&name) {
+        return Err(Failure::internal(format!("create pool failed: pool '{name}' already exists")));
+    }
+    let comment = call.params.text("comment").to_owned();
+    world.pools.insert(name, Pool { comment, ..Pool::default() });
+    Ok(Value::Null.into())
+}
+
+fn delete(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let name = call.params.text("poolid");
+    let failed = |why: &str| Failure::internal(format!("delete pool failed: pool '{name}' {why}"));
+    let pool = world.pools.get(name).ok_or_else(|| failed("does not exist"))?;
+    if !pool.guests.is_empty() || !pool.storages.is_empty() {
+        return Err(failed("is not empty"));
+    }
+    world.pools.remove(name);
+    Ok(Value::Null.into())
+}
