@@ -1,0 +1,477 @@
+//! The component's only way to the world: each of its HTTP requests passes here.
+//!
+//! The gate decides from the request itself. What it refuses never leaves the process; what it permits
+//! goes out through [`crate::egress`], rewritten. The answer comes back without cookies or credentials,
+//! cut to what is granted, and bounded in size. `wasi:http` has no words for a refusal, so the reasons
+//! are kept beside the call, in its [`Ledger`].
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
+use proxmox_api::Method;
+use proxmox_gate::{Denied, Gate, Permit, RawRequest, Scope, Verdict};
+use tokio::sync::Semaphore;
+use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::approvals::leave::{self, Leave};
+use crate::approvals::{Need, Unapproved};
+use crate::egress::{Egress, SendError, is_repeatable};
+use crate::pools::{Directory, Members};
+use crate::watch::{Held, Sending, Watch};
+
+/// The authority that the component addresses; it knows no other.
+const VIRTUAL_AUTHORITY: &str = "pve.internal";
+/// Requests of one call that are under way at a time; each may hold a body and an answer. Others wait.
+const MAX_IN_FLIGHT: usize = 32;
+/// Refusals and failures of one call that are kept.
+const MAX_ACCOUNT: usize = 100;
+/// Proxmox takes no larger request.
+const MAX_REQUEST: usize = 512 * 1024;
+/// An answer about 20,000 guests is 8 MiB.
+const MAX_ANSWER: usize = 32 * 1024 * 1024;
+/// Longest wait for the body of an answer whose head has come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Carries the reason phrase of an answer to the component.
+const REASON_HEADER: HeaderName = HeaderName::from_static("pve-reason-phrase");
+
+/// Why a request did not leave.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// The gate said no.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// It was for another server.
+    #[error(
+        "The tool tried to reach a server that is not the configured Proxmox VE. That is a defect, or an attack."
+    )]
+    ForeignAddress,
+    /// A person could have approved it.
+    #[error(transparent)]
+    Unapproved(#[from] Unapproved),
+    /// It is granted, but held back.
+    #[error(transparent)]
+    Held(#[from] Held),
+}
+
+impl Refusal {
+    /// A stable word for logs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::Denied(denied) => denied.code(),
+            Refusal::ForeignAddress => "foreign_address",
+            Refusal::Unapproved(unapproved) => unapproved.code(),
+            Refusal::Held(held) => held.code(),
+        }
+    }
+}
+
+/// What happened at the boundary during one call.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Requests that were refused, first one first.
+    pub refused: Vec<Refusal>,
+    /// Requests that got no answer.
+    pub unanswered: Vec<SendError>,
+    /// Requests that went out.
+    pub sent: u32,
+    /// Whether one of them may have changed something.
+    pub changed: bool,
+    /// Requests that a person has to agree to first, first one first. None of them went out, and while
+    /// there is one nothing that changes something does.
+    pub needs: Vec<Need>,
+    /// In a rehearsal: each request that was made, first one first.
+    pub rehearsed: Vec<Rehearsed>,
+}
+
+impl Ledger {
+    /// Whether a request may go out now, and if so notes that it does. Once a person has to be asked, this
+    /// attempt is only looking: it will be made again.
+    fn begin(&mut self, changes: bool) -> bool {
+        let goes = !changes || self.needs.is_empty();
+        self.sent += u32::from(goes);
+        self.changed |= goes && changes;
+        goes
+    }
+
+    /// Notes that a person has to be asked, unless it is too late for that: after a yes the call begins
+    /// again, and nothing may be sent twice. Of changes, one at a time is asked for.
+    fn ask(&mut self, need: Need) -> bool {
+        let known = self.needs.iter().any(|known| {
+            known.digest == need.digest || !known.method.verb.reads() && !need.method.verb.reads()
+        });
+        if !self.changed && !known {
+            self.needs.push(need);
+        }
+        !self.changed
+    }
+}
+
+/// A request that a tool made in a rehearsal, and what the gate decided.
+#[derive(Clone, Debug)]
+pub struct Rehearsed {
+    /// The verb, as the tool wrote it.
+    pub verb: String,
+    /// Path and query, as the tool wrote them.
+    pub path: String,
+    /// The decision, and what it rests on.
+    pub verdict: Verdict,
+    /// Whether a person may be asked for what it lacks.
+    pub is_asked_for: bool,
+    /// Whether it was allowed and kept back all the same, since it would have changed something.
+    pub kept_back: bool,
+}
+
+/// The boundary of one call.
+pub(crate) struct Boundary {
+    gate: Arc<Gate>,
+    egress: Arc<Egress>,
+    pools: Arc<Directory>,
+    scope: Arc<Scope>,
+    ledger: Arc<Mutex<Ledger>>,
+    leave: Option<Leave>,
+    rehearsal: Option<Arc<Gate>>,
+    watch: Option<Arc<Watch>>,
+    in_flight: Arc<Semaphore>,
+}
+
+type Sent = (Response<WasiBody>, Processed);
+type Processed = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+impl Boundary {
+    pub(crate) fn new(
+        gate: Arc<Gate>,
+        egress: Arc<Egress>,
+        pools: Arc<Directory>,
+        scope: Arc<Scope>,
+        ledger: Arc<Mutex<Ledger>>,
+    ) -> Self {
+        Self {
+            gate,
+            egress,
+            pools,
+            scope,
+            ledger,
+            leave: None,
+            rehearsal: None,
+            watch: None,
+            in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+        }
+    }
+
+    /// The same for a call that may do more than is granted after a person agreed.
+    pub(crate) fn with_leave(self, leave: Leave) -> Self {
+        Self { leave: Some(leave), ..self }
+    }
+
+    /// The same, under the operator's eyes.
+    pub(crate) fn watched(self, watch: Arc<Watch>) -> Self {
+        Self { watch: Some(watch), ..self }
+    }
+
+    /// The same for a rehearsal: every request is noted in the ledger, and nothing goes out that could
+    /// change something. `wide` is the gate of what is granted and what may be asked for.
+    pub(crate) fn rehearsing(self, wide: Arc<Gate>) -> Self {
+        Self { rehearsal: Some(wide), ..self }
+    }
+}
+
+impl WasiHttpHooks for Boundary {
+    /// Nothing that the component sets reaches the server but verb, path, query and body, so which headers
+    /// it may set does not matter; this keeps it from reading what an answer should not show.
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(|name: &HeaderName| {
+            matches!(name.as_str(), "authorization" | "cookie" | "set-cookie" | "proxy-authorization")
+        })
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        _options: Option<RequestOptions>,
+        _processed: Processed,
+    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        let call = Exchange {
+            gate: self.gate.clone(),
+            egress: self.egress.clone(),
+            pools: self.pools.clone(),
+            scope: self.scope.clone(),
+            ledger: self.ledger.clone(),
+            leave: self.leave.clone(),
+            rehearsal: self.rehearsal.clone(),
+            watch: self.watch.clone(),
+        };
+        let in_flight = self.in_flight.clone();
+        Box::new(async move {
+            let _turn = in_flight.acquire().await;
+            let response = call.run(request).await?;
+            let done: Processed = Box::new(async { Ok(()) });
+            Ok((response, done))
+        })
+    }
+}
+
+/// One request and its answer.
+struct Exchange {
+    gate: Arc<Gate>,
+    egress: Arc<Egress>,
+    pools: Arc<Directory>,
+    scope: Arc<Scope>,
+    ledger: Arc<Mutex<Ledger>>,
+    leave: Option<Leave>,
+    rehearsal: Option<Arc<Gate>>,
+    watch: Option<Arc<Watch>>,
+}
+
+impl Exchange {
+    async fn run(self, request: Request<WasiBody>) -> Result<Response<WasiBody>, Error> {
+        let (parts, body) = request.into_parts();
+        let uri = &parts.uri;
+        if uri.scheme_str() != Some("https") || uri.authority().map(|a| a.as_str()) != Some(VIRTUAL_AUTHORITY)
+        {
+            return Err(self.refuse(Refusal::ForeignAddress));
+        }
+        let body = Limited::new(body, MAX_REQUEST)
+            .collect()
+            .await
+            .map_err(|_| Error::HttpRequestBodySize(Some(MAX_REQUEST as u64)))?
+            .to_bytes();
+        let raw = RawRequest {
+            verb: parts.method.as_str(),
+            path_and_query: uri.path_and_query().map(|p| p.as_str()).unwrap_or_default(),
+            content_type: parts.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()),
+            body: &body,
+        };
+        let pools = self.pools.members().await;
+        if let Some(wide) = &self.rehearsal {
+            self.rehearse(wide, raw, &pools);
+        }
+        let permit = match self.gate.check(&self.scope, raw, &*pools) {
+            Ok(permit) => permit,
+            Err(denied) => {
+                self.by_leave(raw, &pools, denied).await.inspect_err(|_| self.record_refusal(&raw))?
+            }
+        };
+        let method = permit.method();
+        if self.rehearsal.is_some() && !is_repeatable(method) {
+            return Err(Error::HttpRequestDenied);
+        }
+        tracing::debug!(verb = %permit.verb(), path = permit.path_and_query(), "sending");
+        if !self.note(|ledger| ledger.begin(!method.verb.reads())) {
+            return Err(Error::HttpRequestDenied);
+        }
+        let sending = self.let_go(&permit, raw, &pools).await?;
+        let answer = self.egress.send(permit).await;
+        if let (Some(watch), Some(sending)) = (&self.watch, sending) {
+            watch.answered(sending, answer.as_ref().ok().map(|answer| answer.status().as_u16()));
+        }
+        match answer {
+            Ok(answer) => self.pass_back(method, &pools, answer).await,
+            Err(error) => {
+                tracing::info!(%error, "no answer");
+                let code = for_component(&error);
+                self.note(|ledger| {
+                    // The last one is what is told.
+                    ledger.unanswered.truncate(MAX_ACCOUNT - 1);
+                    ledger.unanswered.push(error);
+                });
+                Err(code)
+            }
+        }
+    }
+
+    /// The answer as the component sees it: status, content type, reason and body.
+    async fn pass_back(
+        &self,
+        method: &'static Method,
+        pools: &Members,
+        answer: Response<Incoming>,
+    ) -> Result<Response<WasiBody>, Error> {
+        let status = answer.status();
+        let mut response = Response::builder().status(status);
+        if let Some(value) = answer.headers().get(CONTENT_TYPE) {
+            response = response.header(CONTENT_TYPE, value);
+        }
+        let reason = answer.extensions().get::<ReasonPhrase>();
+        if let Some(reason) = reason.and_then(|reason| reason_header(reason.as_bytes())) {
+            response = response.header(REASON_HEADER, reason);
+        }
+        let body = body_of(answer).await?;
+        if let Some(watch) = &self.watch {
+            watch.look_for_task(method, &body);
+        }
+        let body = match status {
+            StatusCode::OK => self.gate.filter(method, &body, pools).map(Bytes::from).unwrap_or(body),
+            _ => body,
+        };
+        response
+            .body(Full::new(body).map_err(|never| match never {}).boxed_unsync())
+            .map_err(|_| Error::HttpProtocolError)
+    }
+
+    /// Records the request and, if it changes something, sees that no brake is on.
+    async fn let_go(
+        &self,
+        permit: &Permit,
+        raw: RawRequest<'_>,
+        pools: &Members,
+    ) -> Result<Option<Sending>, Error> {
+        let Some(watch) = &self.watch else { return Ok(None) };
+        let leave = || leave_in_words(&self.gate.explain(&self.scope, raw, pools));
+        match watch.begin(permit, leave).await {
+            Ok(sending) => Ok(Some(sending)),
+            Err(held) => Err(self.refuse(held.into())),
+        }
+    }
+
+    fn rehearse(&self, wide: &Gate, raw: RawRequest<'_>, pools: &Members) {
+        let verdict = self.gate.explain(&self.scope, raw, pools);
+        let rehearsed = Rehearsed {
+            verb: raw.verb.to_owned(),
+            path: raw.path_and_query.to_owned(),
+            is_asked_for: verdict.outcome.is_err() && wide.check(&self.scope, raw, pools).is_ok(),
+            kept_back: verdict.outcome.is_ok() && !verdict.method.is_some_and(is_repeatable),
+            verdict,
+        };
+        self.note(|ledger| {
+            if ledger.rehearsed.len() < MAX_ACCOUNT {
+                ledger.rehearsed.push(rehearsed);
+            }
+        });
+    }
+
+    /// The permit for a request that is not granted, where a person has agreed to it.
+    async fn by_leave(&self, raw: RawRequest<'_>, pools: &Members, denied: Denied) -> Result<Permit, Error> {
+        let Some(leave) = &self.leave else { return Err(self.refuse(denied.into())) };
+        match leave.decide(&self.scope, raw, pools, denied).await {
+            leave::Verdict::Go(permit) => Ok(permit),
+            leave::Verdict::Denied(denied) => Err(self.refuse(denied.into())),
+            leave::Verdict::Unapproved(unapproved) => Err(self.refuse(unapproved.into())),
+            leave::Verdict::Ask(need, denied) => Err(self.ask(need, denied)),
+        }
+    }
+
+    fn ask(&self, need: Need, denied: Denied) -> Error {
+        match self.note(|ledger| ledger.ask(need)) {
+            true => Error::HttpRequestDenied,
+            false => self.refuse(Unapproved::TooLate { denied }.into()),
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Error {
+        tracing::info!(code = refusal.code(), %refusal, "refused");
+        self.note(|ledger| {
+            if ledger.refused.len() < MAX_ACCOUNT {
+                ledger.refused.push(refusal);
+            }
+        });
+        Error::HttpRequestDenied
+    }
+
+    fn record_refusal(&self, raw: &RawRequest<'_>) {
+        if let Some(watch) = &self.watch {
+            let code = self.note(|ledger| ledger.refused.last().map_or("needs_approval", Refusal::code));
+            watch.refused(raw, code);
+        }
+    }
+
+    fn note<T>(&self, f: impl FnOnce(&mut Ledger) -> T) -> T {
+        // A ledger whose writer panicked is still the best account there is.
+        f(&mut self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+/// What allows a request: the grants that it rests on, or what stands in for them.
+fn leave_in_words(verdict: &Verdict) -> String {
+    let grants: Vec<&str> = verdict.needs.iter().filter_map(|need| need.covered_by.as_deref()).collect();
+    match (&verdict.outcome, grants.is_empty()) {
+        (Err(_), _) => "a person's approval".to_owned(),
+        (Ok(()), true) => "any login".to_owned(),
+        (Ok(()), false) => grants.join(","),
+    }
+}
+
+/// The body of an answer, bounded in size and time.
+pub(crate) async fn body_of(answer: Response<Incoming>) -> Result<Bytes, Error> {
+    let announced = answer.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_ANSWER) {
+        return Err(Error::HttpResponseBodySize(Some(MAX_ANSWER as u64)));
+    }
+    let body = Limited::new(answer.into_body(), MAX_ANSWER).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Error::HttpResponseBodySize(Some(MAX_ANSWER as u64)))
+        }
+        Ok(Err(_)) => Err(Error::HttpResponseIncomplete),
+        Err(_) => Err(Error::HttpResponseTimeout),
+    }
+}
+
+/// Reason phrases may hold Latin-1 and, in theory, anything; what is not printable ASCII becomes `?`.
+fn reason_header(reason: &[u8]) -> Option<HeaderValue> {
+    let printable: Vec<u8> =
+        reason.iter().take(500).map(|b| if (0x20..0x7f).contains(b) { *b } else { b'?' }).collect();
+    HeaderValue::from_bytes(&printable).ok()
+}
+
+/// What the component learns of a failure: its kind. The address stays here.
+fn for_component(error: &SendError) -> Error {
+    match error {
+        SendError::Settings(_) => Error::ConfigurationError,
+        SendError::Dns(_) => Error::DnsError { rcode: None, info_code: None },
+        SendError::Refused(_) => Error::ConnectionRefused,
+        SendError::ConnectTimeout(_) => Error::ConnectionTimeout,
+        SendError::Connect { .. } => Error::DestinationUnavailable,
+        SendError::Certificate { .. } => Error::TlsCertificateError,
+        SendError::Tls { .. } => Error::TlsProtocolError,
+        SendError::AnswerTimeout(_) => Error::HttpResponseTimeout,
+        SendError::Broken { .. } => Error::ConnectionTerminated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn need(method: &'static Method, digest: &str) -> Need {
+        let (grants, path, params) = Default::default();
+        Need { method, grants, path, params, digest: digest.to_owned() }
+    }
+
+    #[test]
+    fn while_a_person_has_to_be_asked_nothing_changes() {
+        let (read, change) =
+            (&proxmox_api::methods::GET_NODES_NODE_STATUS, &proxmox_api::methods::POST_ACCESS_USERS);
+        let mut ledger = Ledger::default();
+        assert!(ledger.begin(false) && ledger.ask(need(read, "a")));
+        assert!(!ledger.begin(true) && !ledger.changed);
+        assert!(ledger.begin(false), "reads go on");
+        // The same again is one need, and a second change waits for its turn.
+        assert!(
+            ledger.ask(need(read, "a")) && ledger.ask(need(change, "b")) && ledger.ask(need(change, "c"))
+        );
+        assert!(ledger.ask(need(read, "d")));
+        let digests: Vec<&str> = ledger.needs.iter().map(|need| need.digest.as_str()).collect();
+        assert_eq!((digests, ledger.sent), (vec!["a", "b", "d"], 2));
+    }
+
+    #[test]
+    fn after_a_change_it_is_too_late_to_ask() {
+        let mut ledger = Ledger::default();
+        assert!(ledger.begin(true));
+        assert!(!ledger.ask(need(&proxmox_api::methods::POST_ACCESS_USERS, "a")));
+        assert!(ledger.needs.is_empty());
+    }
+
+    #[test]
+    fn a_reason_phrase_cannot_smuggle_control_characters() {
+        let header = reason_header(b"no \xe9 such\r\nX-Evil: 1").map(|v| v.to_str().map(str::to_owned));
+        assert_eq!(header.unwrap().unwrap(), "no ? such??X-Evil: 1");
+    }
+}

@@ -1,0 +1,448 @@
+//! From a tool's name and arguments to its answer: instance after instance, until the call is over.
+//!
+//! What the tool says of a refusal or of a broken connection is only its word. The host saw the reason
+//! itself, so its own account takes the place of the tool's.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use proxmox_api::{Method, Verb};
+use proxmox_gate::{Gate, Grants, Opening, Scope};
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+
+use crate::approvals::leave::Leave;
+use crate::approvals::{self, Asker, Consent, Nobody, Reply, Request};
+use crate::boundary::{Boundary, Ledger, Refusal, Rehearsed};
+use crate::egress::Egress;
+use crate::engine::{Engine, Failure, FailureKind, Fault, MAX_INSTANCES, Outcome, Output, Pending, Tool};
+use crate::pools::{self, Directory};
+use crate::watch::{Closing, Safeguards, Watch};
+
+/// Shortest pause before a pending call is looked at again, whatever the tool says.
+const MIN_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause before a pending call is looked at again.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// The tools, ready to be called.
+pub struct Tools {
+    engine: Engine,
+    gate: Arc<Gate>,
+    egress: Arc<Egress>,
+    pools: Arc<Directory>,
+    /// What is granted, and what may be asked for.
+    wide: Option<Arc<Gate>>,
+    catalogue: Vec<Entry>,
+    by_name: HashMap<String, usize>,
+    running: Semaphore,
+    safeguards: Arc<Safeguards>,
+}
+
+/// A tool and what the host makes of its declaration.
+pub struct Entry {
+    /// As the component declares it.
+    pub tool: Tool,
+    /// The API methods that it may call.
+    pub methods: Vec<&'static Method>,
+}
+
+/// How far a call came.
+#[derive(Debug)]
+pub enum Attempt {
+    /// To its end.
+    Over(Answer),
+    /// To a request that a person has to agree to first. It has changed nothing.
+    Asks(Box<Request>),
+}
+
+/// What a call came to.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Text and data.
+    Done {
+        /// Markdown.
+        text: String,
+        /// An object that the tool's output schema describes.
+        data: Map<String, Value>,
+    },
+    /// It failed.
+    Failed {
+        /// A stable word for the kind of failure.
+        kind: &'static str,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+impl Tools {
+    /// Loads the component and asks it for its tools.
+    ///
+    /// # Errors
+    /// Where the component does not run here, or declares what makes no sense.
+    pub async fn load(gate: Gate, egress: Arc<Egress>) -> Result<Self> {
+        Self::with_engine(Engine::load()?, gate, egress).await
+    }
+
+    /// Asks the component of an engine for its tools.
+    ///
+    /// # Errors
+    /// Where the component declares what makes no sense.
+    pub async fn with_engine(engine: Engine, gate: Gate, egress: Arc<Egress>) -> Result<Self> {
+        let gate = Arc::new(gate);
+        let pools = directory(&gate, &egress, gate.grants(), pools::MAX_AGE);
+        // Before any foreign input, and without leave to send anything.
+        let (scope, ledger) = Default::default();
+        let boundary = Boundary::new(gate.clone(), egress.clone(), pools.clone(), scope, ledger);
+        let listed = engine.list_tools(boundary).await.context("the component did not list its tools")?;
+        let catalogue: Vec<Entry> = listed.into_iter().map(entry).collect::<Result<_>>()?;
+        let mut by_name = HashMap::new();
+        for (at, Entry { tool, .. }) in catalogue.iter().enumerate() {
+            ensure!(by_name.insert(tool.name.clone(), at).is_none(), "two tools have the name {}", tool.name);
+        }
+        let running = Semaphore::new(MAX_INSTANCES as usize);
+        Ok(Self {
+            engine,
+            gate,
+            egress,
+            pools,
+            wide: None,
+            catalogue,
+            by_name,
+            running,
+            safeguards: Arc::default(),
+        })
+    }
+
+    /// The same, with the members of pools taken for known for this long at most.
+    pub fn with_pools_for(mut self, max_age: Duration) -> Self {
+        self.pools = directory(&self.gate, &self.egress, self.widest().grants(), max_age);
+        self
+    }
+
+    /// The same, with what the second gate permits beyond the first to be asked for.
+    pub fn asking(mut self, wide: Gate) -> Self {
+        self.wide = Some(Arc::new(wide));
+        self.with_pools_for(pools::MAX_AGE)
+    }
+
+    /// The same, with an audit log and brakes.
+    pub fn guarded(mut self, safeguards: Arc<Safeguards>) -> Self {
+        self.safeguards = safeguards;
+        self
+    }
+
+    /// The audit log and the brakes.
+    pub fn safeguards(&self) -> &Safeguards {
+        &self.safeguards
+    }
+
+    fn widest(&self) -> &Gate {
+        self.wide.as_deref().unwrap_or(&self.gate)
+    }
+
+    /// All tools, in the component's order.
+    pub fn catalogue(&self) -> &[Entry] {
+        &self.catalogue
+    }
+
+    /// The tool of this name.
+    pub fn find(&self, name: &str) -> Option<&Entry> {
+        self.by_name.get(name).and_then(|at| self.catalogue.get(*at))
+    }
+
+    /// How far the grants open a method.
+    pub fn opening(&self, method: &'static Method) -> Opening {
+        self.gate.opens(method)
+    }
+
+    /// How far a method is open to grants and questions together.
+    pub fn opening_with_asking(&self, method: &'static Method) -> Opening {
+        self.widest().opens(method)
+    }
+
+    /// Calls a tool and follows it to its end, where nobody can be asked. `watch` hears how far it is.
+    /// Dropping the future ends the call at once; a task that Proxmox has already begun goes on there.
+    pub async fn call(
+        &self,
+        name: &str,
+        arguments: &Map<String, Value>,
+        watch: impl FnMut(&Pending),
+    ) -> Answer {
+        self.call_asking(name, arguments, watch, &Nobody("there is nobody to ask")).await
+    }
+
+    /// The same, with questions put to a person as they come up.
+    pub async fn call_asking(
+        &self,
+        name: &str,
+        arguments: &Map<String, Value>,
+        mut watch: impl FnMut(&Pending),
+        asker: &impl Asker,
+    ) -> Answer {
+        let mut consent = asker.consent();
+        loop {
+            let request = match self.attempt(name, arguments, consent, &mut watch).await {
+                Attempt::Over(answer) => return answer,
+                Attempt::Asks(request) => request,
+            };
+            let reply = asker.ask(&request).await;
+            tracing::info!(tool = name, grants = %request.grants, reply = reply.word(), "asked a person");
+            self.safeguards.asked(name, &request.grants, &reply);
+            match reply {
+                Reply::Yes => consent = request.approved(),
+                no => return Answer::Failed { kind: "denied", message: no.refusal().to_owned() },
+            }
+        }
+    }
+
+    /// Calls a tool up to its end or to a question. What the question is about is not done yet; after a yes
+    /// the call is made again with that consent.
+    pub async fn attempt(
+        &self,
+        name: &str,
+        arguments: &Map<String, Value>,
+        consent: Consent,
+        watch: impl FnMut(&Pending),
+    ) -> Attempt {
+        let eyes = self.safeguards.watch();
+        let closing = Closing::new(eyes.clone(), name, arguments);
+        let attempt = self.attempt_watched(name, arguments, consent, watch, eyes).await;
+        closing.with(&attempt);
+        attempt
+    }
+
+    async fn attempt_watched(
+        &self,
+        name: &str,
+        arguments: &Map<String, Value>,
+        consent: Consent,
+        mut watch: impl FnMut(&Pending),
+        eyes: Arc<Watch>,
+    ) -> Attempt {
+        let over = |kind, message| Attempt::Over(Answer::Failed { kind, message });
+        let Some(entry) = self.find(name) else { return over("unknown-tool", self.unknown(name)) };
+        if let Err(message) = consent.fits(name, arguments, approvals::now()) {
+            return over("denied", message);
+        }
+        let call = Call::new(scope(entry, arguments), consent, eyes);
+        let text = Value::Object(arguments.clone()).to_string();
+        let mut step = self.step(&call, Step::Call(name, &text)).await;
+        loop {
+            let needs = std::mem::take(&mut locked(&call.ledger).needs);
+            let outcome = match step {
+                Err(fault) => return Attempt::Over(broken(name, &fault)),
+                Ok(_) if !needs.is_empty() => return self.question(name, arguments, &call, needs).await,
+                Ok(Err(failure)) => return Attempt::Over(explain(failure, &take(&call.ledger))),
+                Ok(Ok(outcome)) => outcome,
+            };
+            let pending = match outcome {
+                Outcome::Done(output) => return Attempt::Over(done(name, output)),
+                Outcome::Pending(pending) => pending,
+            };
+            watch(&pending);
+            let pause = Duration::from_millis(pending.after_ms.into());
+            tokio::time::sleep(pause.clamp(MIN_PAUSE, MAX_PAUSE)).await;
+            step = self.step(&call, Step::Resume(&pending.continuation)).await;
+        }
+    }
+
+    /// The question for what a call needs, with the guests as the host finds them.
+    async fn question(
+        &self,
+        name: &str,
+        arguments: &Map<String, Value>,
+        call: &Call,
+        needs: Vec<approvals::Need>,
+    ) -> Attempt {
+        let pools = self.pools.members().await;
+        let shown = approvals::shown(&self.gate, &self.egress, &pools, needs).await;
+        match shown.and_then(|needs| Request::new(name, arguments, &call.consent, needs)) {
+            Ok(request) => Attempt::Asks(Box::new(request)),
+            Err(message) => Attempt::Over(Answer::Failed { kind: "denied", message }),
+        }
+    }
+
+    async fn step(&self, call: &Call, step: Step<'_>) -> Result<Result<Outcome, Failure>, Fault> {
+        // Held while an instance lives, not while a task runs.
+        let _permit = self.running.acquire().await;
+        let (gate, wide, egress) = (self.gate.clone(), self.wide.clone(), self.egress.clone());
+        let leave = Leave::new(gate, wide, egress, call.consent.clone());
+        let boundary = self.boundary(&call.scope, &call.ledger).with_leave(leave).watched(call.eyes.clone());
+        match step {
+            Step::Call(name, arguments) => self.engine.call_tool(boundary, name, arguments).await,
+            Step::Resume(continuation) => self.engine.resume(boundary, continuation).await,
+        }
+    }
+
+    /// Begins a call, but sends nothing that could change something. Gives each request that the tool made
+    /// until its first step was over, and how that ended; `None` where it would go on.
+    pub async fn rehearse(
+        &self,
+        name: &str,
+        arguments: &Map<String, Value>,
+    ) -> (Vec<Rehearsed>, Option<Answer>) {
+        let Some(entry) = self.find(name) else {
+            return (Vec::new(), Some(Answer::Failed { kind: "unknown-tool", message: self.unknown(name) }));
+        };
+        let scope = Arc::new(scope(entry, arguments));
+        let ledger = Arc::new(Mutex::new(Ledger::default()));
+        let text = Value::Object(arguments.clone()).to_string();
+        let _permit = self.running.acquire().await;
+        let wide = self.wide.as_ref().unwrap_or(&self.gate).clone();
+        let boundary = self.boundary(&scope, &ledger).rehearsing(wide);
+        let ended = self.engine.call_tool(boundary, name, &text).await;
+        let mut ledger = take(&ledger);
+        let rehearsed = std::mem::take(&mut ledger.rehearsed);
+        let answer = match ended {
+            Ok(Ok(Outcome::Pending(_))) => None,
+            Ok(Ok(Outcome::Done(output))) => Some(done(name, output)),
+            Ok(Err(failure)) => Some(explain(failure, &ledger)),
+            Err(fault) => Some(broken(name, &fault)),
+        };
+        (rehearsed, answer)
+    }
+
+    fn boundary(&self, scope: &Arc<Scope>, ledger: &Arc<Mutex<Ledger>>) -> Boundary {
+        let (gate, egress, pools) = (self.gate.clone(), self.egress.clone(), self.pools.clone());
+        Boundary::new(gate, egress, pools, scope.clone(), ledger.clone())
+    }
+
+    /// The sentence for a name that no tool has.
+    pub fn unknown(&self, name: &str) -> String {
+        let nearest = self
+            .catalogue
+            .iter()
+            .map(|entry| (strsim::damerau_levenshtein(name, &entry.tool.name), &entry.tool.name))
+            .min();
+        match nearest {
+            Some((distance, near)) if distance <= 8 => {
+                format!("There is no tool `{name}`. Did you mean `{near}`?")
+            }
+            _ => format!("There is no tool `{name}`; `tools/list` names those there are."),
+        }
+    }
+}
+
+fn directory(gate: &Arc<Gate>, egress: &Arc<Egress>, grants: &Grants, max_age: Duration) -> Arc<Directory> {
+    Arc::new(Directory::new(gate.clone(), egress.clone(), grants, max_age))
+}
+
+/// What all steps of a call have in common.
+struct Call {
+    scope: Arc<Scope>,
+    ledger: Arc<Mutex<Ledger>>,
+    consent: Arc<Consent>,
+    eyes: Arc<Watch>,
+}
+
+impl Call {
+    fn new(scope: Scope, consent: Consent, eyes: Arc<Watch>) -> Self {
+        Self { scope: Arc::new(scope), ledger: Arc::default(), consent: Arc::new(consent), eyes }
+    }
+}
+
+enum Step<'a> {
+    Call(&'a str, &'a str),
+    Resume(&'a str),
+}
+
+/// Checks a declaration and resolves its calls; one that makes no sense is a defect of the build.
+fn entry(tool: Tool) -> Result<Entry> {
+    let named = (1..=64).contains(&tool.name.len())
+        && tool.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    ensure!(named, "a tool's name has 1 to 64 letters, digits, underscores and hyphens; one has another");
+    let methods = tool.calls.iter().map(|call| {
+        Verb::parse(&call.verb)
+            .and_then(|verb| proxmox_api::find(verb, &call.path))
+            .with_context(|| format!("{}: no such API method: {} {}", tool.name, call.verb, call.path))
+    });
+    let methods: Vec<&'static Method> = methods.collect::<Result<_>>()?;
+    // Clients let through unasked what only reads.
+    let reads = methods.iter().all(|method| method.verb.reads());
+    ensure!(reads || !tool.annotations.read_only, "{} says that it only reads, but declares more", tool.name);
+    Ok(Entry { tool, methods })
+}
+
+/// What this call is about: the tool's declared methods, on the node and the guest that the arguments name.
+/// Where they name one in a way that cannot be read, it is about nothing.
+fn scope(entry: &Entry, arguments: &Map<String, Value>) -> Scope {
+    let mut scope = Scope::new(entry.methods.iter().copied());
+    match arguments.get("node") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(node)) => scope = scope.on_node(node),
+        Some(_) => return Scope::default(),
+    }
+    let vmid = match arguments.get("vmid") {
+        None | Some(Value::Null) => return scope,
+        Some(Value::Number(number)) => number.as_u64().and_then(|vmid| u32::try_from(vmid).ok()),
+        Some(Value::String(text)) => text.parse().ok().filter(|vmid: &u32| vmid.to_string() == *text),
+        Some(_) => None,
+    };
+    vmid.map_or_else(Scope::default, |vmid| scope.on_guest(vmid))
+}
+
+fn locked(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn take(ledger: &Mutex<Ledger>) -> Ledger {
+    std::mem::take(&mut *locked(ledger))
+}
+
+fn done(name: &str, output: Output) -> Answer {
+    match serde_json::from_str(&output.data) {
+        Ok(Value::Object(data)) => Answer::Done { text: output.text, data },
+        _ => broken(name, &Fault::Trap("its data is not a JSON object".to_owned())),
+    }
+}
+
+fn broken(name: &str, fault: &Fault) -> Answer {
+    tracing::error!(tool = name, %fault, "the component failed");
+    let message = format!(
+        "`{name}` failed inside its sandbox: {fault}. Other calls are not affected. \
+         If it was to change something, look at the guest and its tasks before trying again."
+    );
+    Answer::Failed { kind: "defect", message }
+}
+
+/// The tool's failure, with the host's own account of what it saw.
+fn explain(failure: Failure, ledger: &Ledger) -> Answer {
+    let message = match failure.kind {
+        // What has to do with asking says more than what was refused besides.
+        FailureKind::Denied => {
+            let asked = ledger.refused.iter().find(|refusal| matches!(refusal, Refusal::Unapproved(_)));
+            asked.or(ledger.refused.first()).map(refusal)
+        }
+        FailureKind::Unreachable => {
+            ledger.unanswered.last().map(|error| format!("Proxmox VE could not be asked: {error}"))
+        }
+        _ => None,
+    };
+    Answer::Failed { kind: word(failure.kind), message: message.unwrap_or(failure.message) }
+}
+
+fn refusal(refusal: &Refusal) -> String {
+    let Refusal::Denied(denied) = refusal else { return refusal.to_string() };
+    match (denied.grant(), denied.remedy()) {
+        (Some(grant), _) => format!(
+            "This server does not allow that. {denied} To allow it, start proxmox-mcp with `--grant {grant}`, or add \
+             `{grant}` to PROXMOX_GRANTS."
+        ),
+        (None, Some(remedy)) => format!("This server does not allow that. {denied} To allow it, {remedy}."),
+        (None, None) => format!("This server does not allow that. {denied}"),
+    }
+}
+
+fn word(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::UnknownTool => "unknown-tool",
+        FailureKind::BadArguments => "bad-arguments",
+        FailureKind::NotFound => "not-found",
+        FailureKind::Denied => "denied",
+        FailureKind::Unreachable => "unreachable",
+        FailureKind::Failed => "failed",
+        FailureKind::Defect => "defect",
+    }
+}

@@ -1,0 +1,7 @@
+//! What the command line does besides serving MCP.
+
+pub mod audit;
+pub mod call;
+pub mod explain;
+pub mod grants;
+pub mod tools;

@@ -1,0 +1,290 @@
+//! The sandbox: the component is loaded once, and each call gets an instance of its own with limits on
+//! memory, computing time and time in all. An instance has no files, no sockets, no environment, no
+//! arguments and no standard input; what it prints goes nowhere.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::Thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::{
+    Config, Engine as Wasmtime, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder,
+    UpdateDeadline,
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::boundary::Boundary;
+use crate::code_config::code_config;
+
+mod bindings {
+    #![expect(missing_docs, reason = "generated from the contract, which is documented")]
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "contract",
+        exports: { default: async },
+    });
+}
+pub use bindings::{Annotations, ApiMethod, Failure, FailureKind, Outcome, Output, Pending, Tool};
+use bindings::{Contract, ContractPre};
+
+/// The component, compiled for this machine when this program was built.
+static COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.cwasm"));
+
+/// Memory of one instance, in bytes. A list of 20,000 guests takes about 40 MiB.
+const MAX_MEMORY: usize = 128 << 20;
+/// Instances at one time; further calls wait.
+pub(crate) const MAX_INSTANCES: u32 = 256;
+/// How often a computing instance lets others go on.
+const TICK: Duration = Duration::from_millis(10);
+/// Computing time of one step of a call: 10 s.
+const MAX_TICKS: u32 = 1_000;
+/// Time of one step of a call, with all that it waits for. A step makes a few requests, each of which
+/// ends within 75 s.
+const MAX_STEP: Duration = Duration::from_secs(180);
+
+/// What an instance holds of the host at one time: requests, headers, bodies, timers.
+const MAX_HANDLES: usize = 4_096;
+/// Headers of one request, in bytes. Proxmox takes no more than 8 KiB.
+const MAX_HEADERS: usize = 16 << 10;
+/// What an instance hands over at once, its answer included, in bytes.
+const MAX_HANDED_OVER: usize = 32 << 20;
+
+/// Why an instance ended without an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// It ran out of time.
+    #[error("it took longer than {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// It did what the sandbox does not allow, ran out of memory or computing time, or broke.
+    #[error("{0}")]
+    Trap(String),
+}
+
+/// The loaded component.
+#[derive(Clone)]
+pub struct Engine {
+    pre: ContractPre<State>,
+    ticker: Arc<Ticker>,
+    max_ticks: u32,
+    max_step: Duration,
+}
+
+struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    boundary: Boundary,
+    table: ResourceTable,
+    limits: StoreLimits,
+    ticks: u32,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.boundary, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+impl Engine {
+    /// Loads the component that is part of this program.
+    ///
+    /// # Errors
+    /// Where this machine cannot run it.
+    pub fn load() -> Result<Self> {
+        // SAFETY: the bytes are part of this program; the build script made them with the same wasmtime.
+        #[expect(unsafe_code, reason = "deserialising trusts the bytes, and these are our own")]
+        let engine = unsafe { Self::from_compiled(COMPONENT) };
+        engine.context("the component inside this program does not run on this machine")
+    }
+
+    /// Loads another component that keeps the contract, compiled ahead of time.
+    ///
+    /// # Errors
+    /// Where it was compiled under other settings, asks for more than the sandbox has, or does not keep
+    /// the contract.
+    ///
+    /// # Safety
+    /// `compiled` is what wasmtime made of a component, unchanged: it is machine code, and nothing about it
+    /// is checked. For tests; the component itself may be as hostile as it likes.
+    #[expect(unsafe_code, reason = "deserialising trusts the bytes, so the caller has to vouch for them")]
+    pub unsafe fn from_compiled(compiled: &[u8]) -> Result<Self> {
+        let wasmtime = Wasmtime::new(&runtime_config())?;
+        // SAFETY: the caller vouches for the bytes.
+        let component = unsafe { Component::deserialize(&wasmtime, compiled) }?;
+        Self::new(&wasmtime, &component)
+    }
+
+    /// The same, with less computing time and time in all for each step of a call. It cannot be given more.
+    #[must_use]
+    pub fn tightened(mut self, computing: Duration, in_all: Duration) -> Self {
+        let ticks = computing.as_millis() / TICK.as_millis();
+        self.max_ticks = u32::try_from(ticks).unwrap_or(MAX_TICKS).min(self.max_ticks);
+        self.max_step = in_all.min(self.max_step);
+        self
+    }
+
+    /// Links a component to what it may reach.
+    ///
+    /// # Errors
+    /// Where it asks for more, or does not keep the contract.
+    pub fn new(wasmtime: &Wasmtime, component: &Component) -> Result<Self> {
+        let mut linker = Linker::<State>::new(wasmtime);
+        // Rust's standard library imports files and sockets whether it uses them or not; `State::wasi` has none.
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        let pre = ContractPre::new(linker.instantiate_pre(component)?)?;
+        let ticker = Arc::new(Ticker::start(wasmtime)?);
+        Ok(Self { pre, ticker, max_ticks: MAX_TICKS, max_step: MAX_STEP })
+    }
+
+    /// The tools of the component.
+    ///
+    /// # Errors
+    /// [`Fault`] where the component fails.
+    pub(crate) async fn list_tools(&self, boundary: Boundary) -> Result<Vec<Tool>, Fault> {
+        self.step(boundary, async |server, store| server.call_list_tools(store).await).await
+    }
+
+    /// Calls a tool in an instance of its own.
+    ///
+    /// # Errors
+    /// [`Fault`] where the component fails.
+    pub(crate) async fn call_tool(
+        &self,
+        boundary: Boundary,
+        name: &str,
+        arguments: &str,
+    ) -> Result<Result<Outcome, Failure>, Fault> {
+        self.step(boundary, async |server, store| server.call_call_tool(store, name, arguments).await).await
+    }
+
+    /// Goes on with a call in an instance of its own.
+    ///
+    /// # Errors
+    /// [`Fault`] where the component fails.
+    pub(crate) async fn resume(
+        &self,
+        boundary: Boundary,
+        continuation: &str,
+    ) -> Result<Result<Outcome, Failure>, Fault> {
+        self.step(boundary, async |server, store| server.call_resume(store, continuation).await).await
+    }
+
+    async fn step<T>(
+        &self,
+        boundary: Boundary,
+        f: impl AsyncFnOnce(&Contract, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        let _ticking = self.ticker.run();
+        let step = async {
+            let mut store = self.store(boundary);
+            let server = self.pre.instantiate_async(&mut store).await?;
+            f(&server, &mut store).await
+        };
+        match tokio::time::timeout(self.max_step, step).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(Fault::Trap(error.root_cause().to_string())),
+            Err(_) => Err(Fault::Timeout(self.max_step)),
+        }
+    }
+
+    /// All limits of an instance.
+    fn store(&self, boundary: Boundary) -> Store<State> {
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(MAX_HEADERS);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        let state = State {
+            wasi: WasiCtx::builder().build(),
+            http,
+            boundary,
+            table,
+            limits: StoreLimitsBuilder::new()
+                .memory_size(MAX_MEMORY)
+                .table_elements(20_000)
+                .instances(16)
+                .tables(16)
+                .memories(4)
+                .trap_on_grow_failure(true)
+                .build(),
+            ticks: 0,
+        };
+        let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| &mut state.limits);
+        store.set_hostcall_fuel(MAX_HANDED_OVER);
+        store.set_epoch_deadline(1);
+        let max_ticks = self.max_ticks;
+        // Called at ticks at which the instance computes; waiting for an answer costs nothing here.
+        store.epoch_deadline_callback(move |mut store| {
+            let state = store.data_mut();
+            state.ticks += 1;
+            match state.ticks > max_ticks {
+                true => Err(wasmtime::Error::msg("the tool computed for too long")),
+                false => Ok(UpdateDeadline::Yield(1)),
+            }
+        });
+        store
+    }
+}
+
+fn runtime_config() -> Config {
+    let mut config = code_config();
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(MAX_INSTANCES)
+        .total_core_instances(MAX_INSTANCES * 4)
+        .total_memories(MAX_INSTANCES)
+        .total_tables(MAX_INSTANCES * 4)
+        .total_stacks(MAX_INSTANCES)
+        .max_memory_size(MAX_MEMORY);
+    config.allocation_strategy(pool);
+    config
+}
+
+/// Moves the clock that interrupts computing instances, while there are any. It runs in a thread of its
+/// own, since the runtime's threads may all be computing.
+struct Ticker {
+    thread: Thread,
+    running: Arc<AtomicUsize>,
+}
+
+impl Ticker {
+    fn start(wasmtime: &Wasmtime) -> Result<Self> {
+        let running = Arc::new(AtomicUsize::new(0));
+        let (wasmtime, count) = (wasmtime.weak(), running.clone());
+        let thread = std::thread::Builder::new().name("ticker".into()).spawn(move || {
+            while let Some(wasmtime) = wasmtime.upgrade() {
+                wasmtime.increment_epoch();
+                drop(wasmtime);
+                match count.load(Ordering::SeqCst) {
+                    0 => std::thread::park(),
+                    _ => std::thread::sleep(TICK),
+                }
+            }
+        })?;
+        Ok(Self { thread: thread.thread().clone(), running })
+    }
+
+    /// Keeps the clock going until the guard is dropped.
+    fn run(&self) -> Ticking {
+        if self.running.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.thread.unpark();
+        }
+        Ticking(self.running.clone())
+    }
+}
+
+struct Ticking(Arc<AtomicUsize>);
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}

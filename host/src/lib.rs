@@ -1,0 +1,32 @@
+//! The host of the Proxmox VE tools: it runs them in a sandbox, holds the API token, decides which of
+//! their requests may go out, and speaks MCP.
+//!
+//! | question | file |
+//! |---|---|
+//! | where is a request allowed or refused? | the crate `proxmox-gate` (`host/gate`), called in [`boundary`] |
+//! | where does HTTP leave the process? | [`egress`] |
+//! | what can the component reach, and how much of it? | [`engine`] |
+//! | how does a call run from start to end? | [`calls`] |
+//! | when is a person asked, and what? | [`approvals`] |
+//! | who is in which pool? | [`pools`] |
+//! | what is written down, and what stops changes? | [`watch`] |
+//! | where is MCP spoken? | [`mcp`] |
+//! | where do settings come from? | [`settings`], [`cli`] |
+//! | what is permitted, and where was that said? | [`permissions`], [`profiles`] |
+
+pub mod approvals;
+pub mod boundary;
+pub mod calls;
+pub mod cli;
+mod code_config;
+pub mod commands;
+pub mod demo;
+pub mod egress;
+pub mod engine;
+pub mod mcp;
+pub mod permissions;
+pub mod pools;
+pub mod profiles;
+pub mod settings;
+pub mod tls;
+pub mod watch;

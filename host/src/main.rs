@@ -1,0 +1,168 @@
+//! `proxmox-mcp`: an MCP server for Proxmox VE whose tools run in a sandbox.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Parser;
+use proxmox_gate::Gate;
+use proxmox_mcp_host::calls::Tools;
+use proxmox_mcp_host::cli::{AuditCommand, Cli, Command, GrantsCommand, Options};
+use proxmox_mcp_host::egress::Egress;
+use proxmox_mcp_host::mcp::{self, Server};
+use proxmox_mcp_host::permissions::Permissions;
+use proxmox_mcp_host::settings::{self, Sources};
+use proxmox_mcp_host::tls::Trust;
+use proxmox_mcp_host::watch::Safeguards;
+use proxmox_mcp_host::{commands, demo};
+use tracing_subscriber::EnvFilter;
+
+const WRONG_SETTINGS: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        // Needs no server, and no settings of one.
+        Some(Command::Audit { command: AuditCommand::Verify { file, expect } }) => {
+            commands::audit::run(file, expect.as_deref())
+        }
+        _ => prepare(&cli.options).and_then(|prepared| run(cli, prepared)),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("proxmox-mcp: {error:#}");
+            ExitCode::from(WRONG_SETTINGS)
+        }
+    }
+}
+
+/// Everything that can be wrong with the settings is found out here.
+struct Prepared {
+    permissions: Permissions,
+    gate: Gate,
+    /// The same with what may be asked for.
+    wide: Option<Gate>,
+    egress: Arc<Egress>,
+    safeguards: Arc<Safeguards>,
+    /// The simulated cluster, which lives as long as this does.
+    _sim: Option<proxmox_sim::Sim>,
+}
+
+fn prepare(options: &Options) -> Result<Prepared> {
+    let sources = Sources::gather(options)?;
+    start_log(&settings::log_level(options, &sources)?);
+    if let Some(path) = &sources.file_path {
+        tracing::info!(path = %path.display(), "settings file");
+    }
+    let permissions = Permissions::gather(options, &sources)?;
+    let (sim, connection) = match options.demo {
+        true => demo::start(options).map(|(sim, connection)| (Some(sim), connection))?,
+        false => (None, settings::connection(options, &sources)?),
+    };
+    if connection.endpoint.trust == Trust::DangerAnything {
+        tracing::warn!(
+            "the server's certificate is not verified: whoever sits between this machine and {} can read the API \
+             token. Set PROXMOX_FINGERPRINT or PROXMOX_CA_FILE instead of PROXMOX_VERIFY_TLS=false.",
+            connection.endpoint.authority()
+        );
+    }
+    let safeguards = settings::safeguards(options, &sources, &connection.endpoint.authorization)?;
+    let walls =
+        [("PROXMOX_NODE_ALLOWLIST", permissions.nodes()), ("PROXMOX_VMID_ALLOWLIST", permissions.guests())];
+    safeguards.begin(
+        permissions.each().map(|(grant, _)| grant.to_string()).collect(),
+        walls.iter().filter_map(|(name, list)| Some(format!("{name}={}", list.as_ref()?.text))).collect(),
+    );
+    let gate = |grants| Gate::new(grants, permissions.walls().clone(), connection.login.clone());
+    let (wide, gate) = (permissions.with_asking().map(gate), gate(permissions.grants().clone()));
+    Ok(Prepared {
+        permissions,
+        gate,
+        wide,
+        egress: Egress::new(connection.endpoint),
+        safeguards: Arc::new(safeguards),
+        _sim: sim,
+    })
+}
+
+fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
+    let code = runtime.block_on(async {
+        let tools = Tools::load(prepared.gate, prepared.egress).await?.guarded(prepared.safeguards.clone());
+        let tools = Arc::new(match prepared.wide {
+            Some(wide) => tools.asking(wide),
+            None => tools,
+        });
+        match cli.command.unwrap_or(Command::Serve) {
+            Command::Serve => {
+                if std::io::stdin().is_terminal() {
+                    eprintln!(
+                        "proxmox-mcp waits for an MCP client on standard input. To try it by hand: proxmox-mcp call proxmox_get_nodes"
+                    );
+                }
+                tokio::select! {
+                    served = mcp::serve(Server::new(tools)?) => served.map(|()| ExitCode::SUCCESS),
+                    () = asked_to_stop() => Ok(ExitCode::SUCCESS),
+                }
+            }
+            Command::Call { tool, arguments, json } => commands::call::run(&tools, &tool, &arguments, json).await,
+            Command::Tools { json } => commands::tools::run(&tools, json),
+            // Done before anything was prepared.
+            Command::Audit { .. } => Ok(ExitCode::SUCCESS),
+            Command::Grants { json, command: None } => {
+                commands::grants::run(&tools, &prepared.permissions, json)
+            }
+            Command::Grants { json, command: Some(GrantsCommand::Explain { tool, arguments }) } => {
+                commands::explain::run(&tools, &prepared.permissions, &tool, &arguments, json).await
+            }
+        }
+    });
+    prepared.safeguards.note_head("the audit log ends");
+    // The thread that reads standard input cannot be interrupted.
+    runtime.shutdown_background();
+    code
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 4)
+}
+
+/// Logs go to standard error; standard output belongs to the protocol.
+fn start_log(level: &str) {
+    let filter = match level {
+        "debug" => EnvFilter::new("info,proxmox_mcp=debug,proxmox_mcp_host=debug"),
+        // rmcp warns of each request that a client got wrong, and the client is told anyway.
+        level => EnvFilter::new(format!("{level},rmcp=error")),
+    };
+    let color = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(color)
+        .without_time()
+        .init();
+}
+
+#[cfg(unix)]
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_stop() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}

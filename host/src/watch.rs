@@ -1,0 +1,337 @@
+//! What is written down of each call, and the brakes on changes.
+//!
+//! A change is recorded before it is sent, and is not sent where that fails; what only reads goes on. What
+//! became of it follows in a line of its own, and so does the end of a task that the call follows.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use proxmox_api::Method;
+use proxmox_audit::{ApprovalAnswer, Braked, Brakes, Decision, Event, Recorder, parameters};
+use proxmox_gate::{Permit, RawRequest};
+use serde_json::{Map, Value};
+
+use crate::approvals::Reply;
+use crate::calls::{Answer, Attempt};
+
+/// The operator's audit log and brakes. The default has neither.
+#[derive(Debug, Default)]
+pub struct Safeguards {
+    recorder: Recorder,
+    brakes: Brakes,
+    /// Tells the calls of one process apart from those of another.
+    process: String,
+    calls: AtomicU64,
+    client: Mutex<String>,
+}
+
+impl Safeguards {
+    /// These two.
+    pub fn new(recorder: Recorder, brakes: Brakes) -> Self {
+        Self { recorder, brakes, process: std::process::id().to_string(), ..Self::default() }
+    }
+
+    /// Records that the server begins, with what is in force.
+    pub fn begin(&self, grants: Vec<String>, walls: Vec<String>) {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        self.recorder.record_read(&Event::Start { version, grants, walls });
+        self.note_head("the audit log begins");
+    }
+
+    /// The place to note the end of the log elsewhere: without that, lines cut off at its end cannot be missed.
+    pub fn note_head(&self, when: &str) {
+        if let Some(log) = self.recorder.log() {
+            tracing::info!(head = %log.head(), file = %log.path().display(), "{when}");
+        }
+    }
+
+    /// Notes who the client says it is.
+    pub fn called_by(&self, client: &str) {
+        client.clone_into(&mut self.client.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Records what a person said when asked.
+    pub(crate) fn asked(&self, tool: &str, grants: &str, reply: &Reply) {
+        let answer = match reply {
+            Reply::Yes => ApprovalAnswer::Approved,
+            Reply::No | Reply::OtherName => ApprovalAnswer::Declined,
+            Reply::Cancelled => ApprovalAnswer::Cancelled,
+            Reply::Late | Reply::Failed => ApprovalAnswer::Unasked,
+        };
+        if self.is_recording() {
+            self.recorder.record_read(&Event::Approval {
+                call: String::new(),
+                tool: tool.to_owned(),
+                grants: grants.split(',').filter(|grant| !grant.is_empty()).map(str::to_owned).collect(),
+                answer,
+            });
+        }
+    }
+
+    /// A call that begins.
+    pub(crate) fn watch(self: &Arc<Self>) -> Arc<Watch> {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Watch {
+            safeguards: self.clone(),
+            call: format!("{}-{number}", self.process),
+            client: self.client.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            begun: Instant::now(),
+            ended: Mutex::default(),
+        })
+    }
+
+    fn is_recording(&self) -> bool {
+        self.recorder.log().is_some()
+    }
+}
+
+/// Why a change was held back although it is granted. `Display` is for a person or a model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Held {
+    /// A brake is on.
+    #[error(transparent)]
+    Braked(#[from] Braked),
+    /// It could not be recorded.
+    #[error(
+        "The change was not made: it could not be written to the audit log ({0}). Make room or repair the log; reading goes on."
+    )]
+    Unrecorded(String),
+}
+
+impl Held {
+    /// A stable word for logs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Held::Braked(_) => "braked",
+            Held::Unrecorded(_) => "unrecorded",
+        }
+    }
+}
+
+/// One call under the operator's eyes.
+pub(crate) struct Watch {
+    safeguards: Arc<Safeguards>,
+    call: String,
+    client: String,
+    begun: Instant,
+    /// Tasks whose end has been recorded.
+    ended: Mutex<HashSet<String>>,
+}
+
+/// A request that may go out.
+pub(crate) struct Sending {
+    method: &'static Method,
+    /// Path and query.
+    target: String,
+    leave: String,
+    /// The line that tells of it already: that of a change.
+    line: Option<u64>,
+    sent: Instant,
+}
+
+impl Watch {
+    /// Records a request that was refused, as the component wrote it.
+    pub(crate) fn refused(&self, raw: &RawRequest<'_>, code: &str) {
+        if self.safeguards.is_recording() {
+            let decision = Decision::Refused(code.to_owned());
+            let event = self.request(raw.verb, raw.path_and_query, raw.body, decision, None, None);
+            self.safeguards.recorder.record_read(&event);
+        }
+    }
+
+    /// Lets a request go out. A change passes the brakes and is recorded first. `leave` says what allows it.
+    ///
+    /// # Errors
+    /// Why the change may not be made.
+    pub(crate) async fn begin(
+        &self,
+        permit: &Permit,
+        leave: impl FnOnce() -> String,
+    ) -> Result<Sending, Held> {
+        let changes = !permit.verb().reads();
+        if changes && let Err(braked) = self.safeguards.brakes.allow_change(Instant::now()) {
+            let event = Event::Brake { call: self.call.clone(), what: braked.to_string() };
+            self.safeguards.recorder.record_read(&event);
+            return Err(Held::Braked(braked));
+        }
+        let (method, target) = (permit.method(), permit.path_and_query().to_owned());
+        let mut sending = Sending { method, target, leave: String::new(), line: None, sent: Instant::now() };
+        if self.safeguards.is_recording() {
+            sending.leave = leave();
+            if changes {
+                let body = permit.body().map(|(_, bytes)| bytes).unwrap_or_default();
+                sending.line = Some(self.record_change(&sending, body).await?);
+            }
+        }
+        sending.sent = Instant::now();
+        Ok(sending)
+    }
+
+    /// The line is on the disk before the change is made, and that takes milliseconds.
+    async fn record_change(&self, sending: &Sending, body: &[u8]) -> Result<u64, Held> {
+        let decision = Decision::Allowed(sending.leave.clone());
+        let event = self.request(sending.method.verb.as_str(), &sending.target, body, decision, None, None);
+        let safeguards = self.safeguards.clone();
+        let recorded = tokio::task::spawn_blocking(move || safeguards.recorder.record_change(&event)).await;
+        match recorded {
+            Ok(Ok(head)) => Ok(head.seq),
+            Ok(Err(error)) => Err(Held::Unrecorded(error.to_string())),
+            Err(error) => Err(Held::Unrecorded(error.to_string())),
+        }
+    }
+
+    /// Records how a request was answered; `None` where it was not.
+    pub(crate) fn answered(&self, sending: Sending, status: Option<u16>) {
+        if !self.safeguards.is_recording() {
+            return;
+        }
+        let Sending { method, target, leave, line, sent } = sending;
+        let event = match line {
+            Some(request) => {
+                Event::Answer { call: self.call.clone(), request, status, duration_ms: milliseconds(sent) }
+            }
+            None => {
+                let decision = Decision::Allowed(leave);
+                self.request(method.verb.as_str(), &target, &[], decision, status, Some(milliseconds(sent)))
+            }
+        };
+        self.safeguards.recorder.record_read(&event);
+    }
+
+    /// Records a task that an answer tells of: that it was started, or how it ended.
+    pub(crate) fn look_for_task(&self, method: &Method, body: &[u8]) {
+        if !self.safeguards.is_recording() {
+            return;
+        }
+        let (upid, end) = match method.verb.reads() {
+            false => (started(body), None),
+            true if method.path == "/nodes/{node}/tasks/{upid}/status" => match ended(body) {
+                Some((upid, end)) => (Some(upid), Some(end)),
+                None => return,
+            },
+            true => return,
+        };
+        let Some(upid) = upid else { return };
+        let new =
+            end.is_none() || self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(upid.clone());
+        if new {
+            self.safeguards.recorder.record_read(&Event::Task { call: self.call.clone(), upid, end });
+        }
+    }
+
+    /// Records the end of the call; `None` where it was dropped.
+    fn over(&self, tool: &str, arguments: &Map<String, Value>, attempt: Option<&Attempt>) {
+        if !self.safeguards.is_recording() {
+            return;
+        }
+        let (outcome, kind) = match attempt {
+            Some(Attempt::Over(Answer::Done { .. })) => ("done", None),
+            Some(Attempt::Over(Answer::Failed { kind, .. })) => ("failed", Some((*kind).to_owned())),
+            Some(Attempt::Asks(_)) => ("asks", None),
+            None => ("cancelled", None),
+        };
+        let vmid = arguments.get("vmid").and_then(|v| v.as_u64().or_else(|| v.as_str()?.parse().ok()));
+        self.safeguards.recorder.record_read(&Event::Call {
+            id: self.call.clone(),
+            client: self.client.clone(),
+            tool: tool.to_owned(),
+            vmid: vmid.and_then(|vmid| u32::try_from(vmid).ok()),
+            node: arguments.get("node").and_then(Value::as_str).map(str::to_owned),
+            outcome: outcome.to_owned(),
+            kind,
+            duration_ms: milliseconds(self.begun),
+            arguments: arguments.clone(),
+        });
+    }
+
+    fn request(
+        &self,
+        verb: &str,
+        target: &str,
+        body: &[u8],
+        decision: Decision,
+        status: Option<u16>,
+        duration_ms: Option<u64>,
+    ) -> Event {
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        Event::Request {
+            call: self.call.clone(),
+            verb: verb.to_owned(),
+            path: path.trim_start_matches("/api2/json").to_owned(),
+            decision,
+            status,
+            duration_ms,
+            parameters: parameters(query, (!body.is_empty()).then_some(body)),
+        }
+    }
+}
+
+/// Records the end of a call, also where the call is dropped before it comes to one.
+pub(crate) struct Closing<'a> {
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) tool: &'a str,
+    pub(crate) arguments: &'a Map<String, Value>,
+    closed: bool,
+}
+
+impl<'a> Closing<'a> {
+    pub(crate) fn new(watch: Arc<Watch>, tool: &'a str, arguments: &'a Map<String, Value>) -> Self {
+        Self { watch, tool, arguments, closed: false }
+    }
+
+    /// The call came to this end.
+    pub(crate) fn with(mut self, attempt: &Attempt) {
+        self.closed = true;
+        self.watch.over(self.tool, self.arguments, Some(attempt));
+    }
+}
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        if !self.closed {
+            self.watch.over(self.tool, self.arguments, None);
+        }
+    }
+}
+
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The task that an answer to a change names.
+fn started(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let upid = answer.get("data")?.as_str()?;
+    upid.starts_with("UPID:").then(|| upid.to_owned())
+}
+
+/// The task that an answer about one says has ended, and how.
+fn ended(body: &[u8]) -> Option<(String, String)> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let data = answer.get("data")?;
+    let word = |key: &str| data.get(key)?.as_str();
+    (word("status")? == "stopped").then_some(())?;
+    Some((word("upid")?.to_owned(), word("exitstatus").unwrap_or("unknown").to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_seen_to_start_and_to_end() {
+        assert_eq!(
+            started(br#"{"data":"UPID:pve1:1:2:3:qmstart:101:a@b:"}"#).unwrap(),
+            "UPID:pve1:1:2:3:qmstart:101:a@b:"
+        );
+        assert_eq!(started(br#"{"data":null}"#), None);
+        let over = br#"{"data":{"upid":"UPID:x","status":"stopped","exitstatus":"OK"}}"#;
+        assert_eq!(ended(over), Some(("UPID:x".to_owned(), "OK".to_owned())));
+        assert_eq!(ended(br#"{"data":{"upid":"UPID:x","status":"running"}}"#), None);
+    }
+}
