@@ -1,0 +1,39 @@
+// The official TypeScript client, version 2 in each of its modes and version 1, against the demo cluster.
+
+import assert from "node:assert/strict";
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport as StdioV1 } from "@modelcontextprotocol/sdk/client/stdio.js";
+
+const server = { command: process.argv[2], args: ["--demo", "--no-env-file", "--allow-elevated"] };
+const info = { name: "clients", version: "1" };
+
+async function converse(name, client, transport) {
+  await client.connect(transport);
+  const { tools } = await client.listTools();
+  assert(tools.some((tool) => tool.name === "proxmox_get_vms"));
+
+  // The client itself checks the data against the output schema.
+  for (const tool of ["proxmox_get_nodes", "proxmox_get_vms", "proxmox_get_storage", "proxmox_get_cluster_status"]) {
+    const answer = await client.callTool({ name: tool, arguments: {} });
+    assert(!answer.isError && answer.content[0].text.length > 50, tool);
+    assert(answer.structuredContent, tool);
+  }
+  const run = await client.callTool({
+    name: "proxmox_execute_vm_command",
+    arguments: { vmid: 101, command: "echo hello | tr a-z A-Z" },
+  });
+  assert(run.content[0].text.includes("HELLO"), run.content[0].text);
+
+  const refused = await client.callTool({ name: "proxmox_start_vm", arguments: { vmid: 4711 } });
+  assert(refused.isError);
+  await client.close();
+  console.log(`ok typescript ${name}`);
+}
+
+for (const mode of ["legacy", "auto", { pin: "2026-07-28" }]) {
+  const client = new Client(info, { capabilities: {}, versionNegotiation: { mode } });
+  await converse(`v2 ${JSON.stringify(mode)}`, client, new StdioClientTransport(server));
+}
+await converse("v1", new ClientV1(info, { capabilities: {} }), new StdioV1(server));

@@ -1,0 +1,21 @@
+//! The real binary over stdio, against the simulated Proxmox VE over real TLS.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails by panicking"
+)]
+
+mod approvals;
+mod boundary;
+mod cases;
+mod component;
+mod demo;
+mod grants;
+mod harness;
+mod house;
+mod oversight;
+mod protocol;
+mod settings;
