@@ -128,6 +128,7 @@ pub struct Rehearsed {
 }
 
 /// The boundary of one call.
+#[derive(Clone)]
 pub(crate) struct Boundary {
     gate: Arc<Gate>,
     egress: Arc<Egress>,
@@ -196,16 +197,7 @@ impl WasiHttpHooks for Boundary {
         _options: Option<RequestOptions>,
         _processed: Processed,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
-        let call = Exchange {
-            gate: self.gate.clone(),
-            egress: self.egress.clone(),
-            pools: self.pools.clone(),
-            scope: self.scope.clone(),
-            ledger: self.ledger.clone(),
-            leave: self.leave.clone(),
-            rehearsal: self.rehearsal.clone(),
-            watch: self.watch.clone(),
-        };
+        let call = self.clone();
         let in_flight = self.in_flight.clone();
         Box::new(async move {
             let _turn = in_flight.acquire().await;
@@ -217,24 +209,20 @@ impl WasiHttpHooks for Boundary {
 }
 
 /// One request and its answer.
-struct Exchange {
-    gate: Arc<Gate>,
-    egress: Arc<Egress>,
-    pools: Arc<Directory>,
-    scope: Arc<Scope>,
-    ledger: Arc<Mutex<Ledger>>,
-    leave: Option<Leave>,
-    rehearsal: Option<Arc<Gate>>,
-    watch: Option<Arc<Watch>>,
-}
-
-impl Exchange {
+impl Boundary {
     async fn run(self, request: Request<WasiBody>) -> Result<Response<WasiBody>, Error> {
         let (parts, body) = request.into_parts();
         let uri = &parts.uri;
         if uri.scheme_str() != Some("https") || uri.authority().map(|a| a.as_str()) != Some(VIRTUAL_AUTHORITY)
         {
-            return Err(self.refuse(Refusal::ForeignAddress));
+            let target = uri.to_string();
+            let raw = RawRequest {
+                verb: parts.method.as_str(),
+                path_and_query: &target,
+                content_type: None,
+                body: &[],
+            };
+            return Err(self.refuse_on_record(Refusal::ForeignAddress, &raw));
         }
         let body = Limited::new(body, MAX_REQUEST)
             .collect()
@@ -371,6 +359,12 @@ impl Exchange {
             }
         });
         Error::HttpRequestDenied
+    }
+
+    fn refuse_on_record(&self, refusal: Refusal, raw: &RawRequest<'_>) -> Error {
+        let error = self.refuse(refusal);
+        self.record_refusal(raw);
+        error
     }
 
     fn record_refusal(&self, raw: &RawRequest<'_>) {
