@@ -6,7 +6,7 @@ use crate::cx::{Cx, Transport};
 use crate::error::Error;
 use crate::foreign;
 use crate::nearest::nearest;
-use crate::tool::{Args, Outcome, Pending, Tool};
+use crate::tool::{Alias, Args, Outcome, Pending, Tool};
 use crate::tools;
 
 /// The longest continuation that is read, in bytes. Those that tools write are far shorter.
@@ -26,8 +26,10 @@ pub enum Step {
 /// # Errors
 /// What went wrong, worded for a model.
 pub fn call(transport: &dyn Transport, now_ms: u64, name: &str, arguments: &str) -> Result<Step, Error> {
-    let tool = find(name)?;
-    Ok(step(tool, run(tool, transport, now_ms, &Args::parse(arguments)?)?))
+    let (tool, alias) = find(name)?;
+    let args = Args::parse(arguments)?;
+    let args = alias.map_or(Ok(args.clone()), |alias| alias.understand(args))?;
+    Ok(step(tool, run(tool, transport, now_ms, &args)?))
 }
 
 /// Goes on with a call that waited, from its continuation. It may be forged: what it says is read as
@@ -45,7 +47,7 @@ pub fn resume(transport: &dyn Transport, now_ms: u64, continuation: &str) -> Res
     let (Some(name), Some(state)) = (parts.get("tool").and_then(Value::as_str), parts.get("state")) else {
         return Err(bad());
     };
-    let tool = find(name)?;
+    let (tool, _) = find(name)?;
     Ok(step(tool, go_on(tool, transport, now_ms, state)?))
 }
 
@@ -80,11 +82,18 @@ fn step(tool: &Tool, outcome: Outcome) -> Step {
     }
 }
 
-fn find(name: &str) -> Result<&'static Tool, Error> {
+/// The tool of this name, and the alias where it is one.
+fn find(name: &str) -> Result<(&'static Tool, Option<&'static Alias>), Error> {
     if let Some((_, tool)) = tools::ALL.iter().find(|(known, _)| *known == name) {
-        return Ok(tool);
+        return Ok((tool, None));
     }
-    let meant = nearest(name, tools::ALL.iter().map(|(known, _)| *known));
+    let aliases =
+        || tools::ALL.iter().flat_map(|(_, tool)| tool.aliases.iter().map(move |alias| (*tool, alias)));
+    if let Some((tool, alias)) = aliases().find(|(_, alias)| alias.name == name) {
+        return Ok((tool, Some(alias)));
+    }
+    let known = tools::ALL.iter().map(|(known, _)| *known).chain(aliases().map(|(_, alias)| alias.name));
+    let meant = nearest(name, known);
     let meant = meant.map(|known| format!(" Did you mean `{known}`?")).unwrap_or_default();
     Err(Error::UnknownTool(format!("There is no tool {}.{meant}", foreign::code(name, 60))))
 }

@@ -58,6 +58,29 @@ pub enum SendError {
 pub trait Transport {
     /// Sends all requests at once; the results are in their order.
     fn send_all(&self, requests: &[Request]) -> Vec<Result<Response, SendError>>;
+
+    /// Asks a host that has a gate what it would decide about a request, which is not sent. The answer's
+    /// body is a [`Verdict`] as `data`. Nothing where there is no such host.
+    fn verdict(&self, request: &Request) -> Option<Result<Response, SendError>> {
+        let _ = request;
+        None
+    }
+}
+
+/// What the host's gate would decide about a request.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Verdict {
+    /// Whether it would let the request out.
+    pub allowed: bool,
+    /// Whether it would ask a person first.
+    #[serde(default)]
+    pub asks: bool,
+    /// The privileges that it demands, such as `VM.PowerMgmt on /vms/101`, each with whether it is granted.
+    #[serde(default)]
+    pub needs: Vec<(String, bool)>,
+    /// Why not, in a sentence; empty where it is allowed.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// What a tool works with during one call.
@@ -129,8 +152,16 @@ impl<'a> Cx<'a> {
         calls.iter().zip(built).map(answered).collect()
     }
 
+    /// What the host's gate would decide about a call; nothing where there is no gate to ask.
+    pub fn verdict(&self, call: &Call) -> Result<Option<Verdict>, Error> {
+        let request = self.request(call)?;
+        let Some(response) = self.transport.verdict(&request) else { return Ok(None) };
+        understood(call, response)?.read().map(Some)
+    }
+
     fn request(&self, call: &Call) -> Result<Request, Error> {
-        if !self.tool.calls.iter().any(|method| std::ptr::eq(*method, call.method())) {
+        let declared = self.tool.calls.iter().any(|method| std::ptr::eq(*method, call.method()));
+        if !declared && !self.tool.names_its_call {
             return Err(Error::Defect(format!("`{}` does not declare `{}`", self.tool.name, call.method())));
         }
         call.request()

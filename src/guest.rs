@@ -67,7 +67,10 @@ fn listed(tool: &crate::tool::Tool) -> Tool {
             idempotent: tool.idempotent(),
             open_world: tool.open_world,
         },
-        toolset: tool.toolset.to_owned(),
+        toolset: tool.toolset.word().to_owned(),
+        by_default: tool.toolset.by_default(),
+        aliases: tool.aliases.iter().map(|alias| alias.name.to_owned()).collect(),
+        names_its_call: tool.names_its_call,
         calls: tool.calls.iter().map(method).collect(),
     }
 }

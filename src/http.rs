@@ -31,6 +31,8 @@ pub(crate) struct Http {
 impl Http {
     /// The host's own way to Proxmox VE: it knows the address and adds the credentials.
     pub(crate) const INTERNAL: Http = Http { authority: "pve.internal" };
+    /// Where the host says what it would decide about a request, and sends nothing on.
+    const VERDICTS: Http = Http { authority: "verdict.pve.internal" };
 }
 
 impl Transport for Http {
@@ -59,6 +61,10 @@ impl Transport for Http {
             });
         }
         results.into_iter().map(|result| result.unwrap_or(Err(SendError::Closed))).collect()
+    }
+
+    fn verdict(&self, request: &Request) -> Option<Result<Response, SendError>> {
+        Http::VERDICTS.send_all(std::slice::from_ref(request)).pop()
     }
 }
 

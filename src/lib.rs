@@ -19,6 +19,7 @@
 //! Everything but the first point also compiles natively, where the unit tests run.
 
 pub mod catalogue;
+pub mod change;
 pub mod cx;
 pub mod data;
 pub mod error;
@@ -27,6 +28,7 @@ pub mod foreign;
 mod guest;
 #[cfg(target_family = "wasm")]
 mod http;
+pub mod listing;
 pub mod missing;
 pub mod nearest;
 pub mod pve;

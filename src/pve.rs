@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod cluster;
+pub mod config;
 pub mod guests;
 pub mod ids;
 pub mod nodes;

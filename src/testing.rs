@@ -1,7 +1,10 @@
-//! A transport that follows a script, for the unit tests.
+//! Transports for the unit tests: one that follows a script, and one that asks the simulated cluster.
+
+mod cases;
 
 use std::cell::RefCell;
 
+use proxmox_sim::{Options, Sim};
 use serde_json::{Value, json};
 
 use crate::cx::{Request, Response, SendError, Transport};
@@ -66,6 +69,48 @@ impl Script {
     }
 }
 
+/// The simulated demo cluster, where tasks take no time. A tool's test runs a tool on it, and looks at what
+/// became of the cluster.
+pub(crate) struct Demo(pub(crate) Sim);
+
+impl Demo {
+    pub(crate) fn new() -> Demo {
+        Demo::of(Options::instant())
+    }
+
+    pub(crate) fn of(options: Options) -> Demo {
+        Demo(Sim::start(options).expect("a simulated cluster"))
+    }
+
+    /// What the cluster says, such as `/nodes/pve1/qemu/101/config`: the `data` of a GET.
+    pub(crate) fn get(&self, path: &str) -> Value {
+        let (status, reason, body) = self.0.answer("GET", &format!("/api2/json{path}"), None);
+        assert_eq!(status, 200, "GET {path}: {reason}");
+        let body: Value = serde_json::from_slice(&body).expect("JSON");
+        body["data"].clone()
+    }
+
+    /// The requests of the tool that change something, such as `PUT /nodes/pve1/qemu/101/config`.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let requests = self.0.requests();
+        let changes = requests.iter().filter(|request| request.verb != "GET");
+        changes
+            .map(|request| format!("{} {}", request.verb, request.path.trim_start_matches("/api2/json")))
+            .collect()
+    }
+}
+
+impl Transport for Demo {
+    fn send_all(&self, requests: &[Request]) -> Vec<Sent> {
+        let send = |request: &Request| {
+            let (status, reason, body) =
+                self.0.answer(request.verb.as_str(), &request.path, request.form.as_deref());
+            Ok(Response { status, reason: Some(reason), body })
+        };
+        requests.iter().map(send).collect()
+    }
+}
+
 fn written(request: &Request) -> String {
     let path = request.path.strip_prefix("/api2/json").expect("every path starts with /api2/json");
     let form = request.form.as_deref().filter(|form| !form.is_empty()).map(|form| format!(" {form}"));
@@ -88,29 +133,39 @@ impl Transport for Script {
 }
 
 /// Calls a tool; checks that its data has the declared shape.
-pub(crate) fn run(tool: &Tool, script: &Script, arguments: Value) -> Result<Outcome, Error> {
-    checked(tool, catalogue::run(tool, script, NOW_MS, &Args::parse(&arguments.to_string())?))
+pub(crate) fn run(tool: &Tool, transport: &dyn Transport, arguments: Value) -> Result<Outcome, Error> {
+    checked(tool, catalogue::run(tool, transport, NOW_MS, &Args::parse(&arguments.to_string())?))
 }
 
 /// Goes on with a call, `later_ms` after it began.
-pub(crate) fn resume(tool: &Tool, script: &Script, state: &Value, later_ms: u64) -> Result<Outcome, Error> {
-    checked(tool, catalogue::go_on(tool, script, NOW_MS + later_ms, state))
+pub(crate) fn resume(
+    tool: &Tool,
+    transport: &dyn Transport,
+    state: &Value,
+    later_ms: u64,
+) -> Result<Outcome, Error> {
+    checked(tool, catalogue::go_on(tool, transport, NOW_MS + later_ms, state))
 }
 
 /// Calls a tool and goes on as often as it asks to, up to a hundred times.
-pub(crate) fn finish(tool: &Tool, script: &Script, arguments: Value) -> Result<Output, Error> {
-    let mut outcome = run(tool, script, arguments)?;
+pub(crate) fn finish(tool: &Tool, transport: &dyn Transport, arguments: Value) -> Result<Output, Error> {
+    let mut outcome = run(tool, transport, arguments)?;
     let mut later_ms = 0;
     for _ in 0..100 {
         match outcome {
             Outcome::Done(output) => return Ok(output),
             Outcome::Pending(Pending { state, after_ms, .. }) => {
                 later_ms += u64::from(after_ms);
-                outcome = resume(tool, script, &state, later_ms)?;
+                outcome = resume(tool, transport, &state, later_ms)?;
             }
         }
     }
     panic!("{} never ends", tool.name)
+}
+
+/// The text of a call that succeeds.
+pub(crate) fn text(tool: &Tool, transport: &dyn Transport, arguments: Value) -> String {
+    finish(tool, transport, arguments).map(|output| output.text).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn checked(tool: &Tool, result: Result<Outcome, Error>) -> Result<Outcome, Error> {

@@ -1,13 +1,17 @@
 //! What a tool is: a value that declares what it is called, what it takes, what it answers and which
 //! API methods it calls, and a function that does it.
 
+mod alias;
 mod args;
+mod toolset;
 
 use proxmox_api::Method;
 use serde_json::{Map, Value, json};
 
+pub use self::alias::Alias;
 pub(crate) use self::args::whole;
-pub use self::args::{Args, Argument, Kind, Param, Whole, quoted};
+pub use self::args::{Args, Argument, Hidden, Kind, Param, Texts, Whole, quoted};
+pub use self::toolset::Toolset;
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::shape::Shape;
@@ -22,13 +26,17 @@ pub struct Tool {
     /// What it does and when to choose it, for a model. Every client pays for each word.
     pub description: &'static str,
     /// The group that it belongs to.
-    pub toolset: &'static str,
+    pub toolset: Toolset,
+    /// The names that it had in older servers.
+    pub aliases: &'static [Alias],
     /// What it takes.
     pub params: &'static [Param],
     /// The shape of its data.
     pub output: Shape,
     /// Every API method that it may call; [`Cx`] refuses it the rest.
     pub calls: &'static [&'static Method],
+    /// Whether it may also call whatever its arguments `path` and `method` name.
+    pub names_its_call: bool,
     /// Whether it may lose something that cannot be had back.
     pub destructive: bool,
     /// Whether the same call again does nothing more. `None`: yes if it only reads.
@@ -79,6 +87,24 @@ pub struct Pending {
 }
 
 impl Tool {
+    /// A tool that only reads and never waits; the rest of a declaration.
+    pub const PLAIN: Tool = Tool {
+        name: "",
+        title: "",
+        description: "",
+        toolset: Toolset::Overview,
+        aliases: &[],
+        params: &[],
+        output: Shape::Object(&[]),
+        calls: &[],
+        names_its_call: false,
+        destructive: false,
+        idempotent: None,
+        open_world: false,
+        run: |_, _| Err(Error::Defect("a tool without a function".to_owned())),
+        resume: None,
+    };
+
     /// Whether it changes nothing: all that it calls only reads.
     pub fn read_only(&self) -> bool {
         self.calls.iter().all(|method| method.verb.reads())
@@ -92,14 +118,19 @@ impl Tool {
     /// The JSON Schema of its arguments.
     pub fn input_schema(&self) -> Value {
         let properties: Map<String, Value> =
-            self.params.iter().map(|param| (param.name.to_owned(), param.schema())).collect();
+            self.listed().map(|param| (param.name.to_owned(), param.schema())).collect();
         let required: Vec<&str> =
-            self.params.iter().filter(|param| param.required).map(|param| param.name).collect();
-        let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
+            self.listed().filter(|param| param.required).map(|param| param.name).collect();
+        let mut schema = json!({"type": "object", "properties": properties});
         if let (Some(schema), false) = (schema.as_object_mut(), required.is_empty()) {
             schema.insert("required".to_owned(), required.into());
         }
         schema
+    }
+
+    /// The parameters that a list of tools shows.
+    fn listed(&self) -> impl Iterator<Item = &'static Param> {
+        self.params.iter().filter(|param| param.listed)
     }
 }
 
@@ -113,7 +144,7 @@ impl Outcome {
 /// Declares what a tool takes: the struct `Params`, the table `PARAMS` and `Params::read`.
 ///
 /// The doc comment of a parameter is its description in the schema and part of its error text. An
-/// `Option` may be left out; `= value` gives a default.
+/// `Option` may be left out; `= value` gives a default; a [`Hidden`] one is taken, but not listed.
 #[macro_export]
 macro_rules! params {
     ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty $(= $default:expr)?),* $(,)?) => {
@@ -123,6 +154,7 @@ macro_rules! params {
             about: concat!($($doc),+),
             kind: <$kind as $crate::tool::Argument>::KIND,
             required: $crate::params!(@required $kind $(, $default)?),
+            listed: <$kind as $crate::tool::Argument>::LISTED,
             default: $crate::params!(@default $($default)?),
         }),*];
 
@@ -147,5 +179,41 @@ macro_rules! params {
     (@read $args:ident, $name:ident, $kind:ty) => { $args.read::<$kind>(PARAMS, stringify!($name))? };
     (@read $args:ident, $name:ident, $kind:ty, $default:expr) => {
         $args.read::<Option<$kind>>(PARAMS, stringify!($name))?.unwrap_or(<$kind as From<_>>::from($default))
+    };
+}
+
+/// Declares an argument that is one of several words, as an enum.
+///
+/// ```ignore
+/// words! {
+///     /// What to do.
+///     pub enum Action {
+///         /// Starts it.
+///         Start = "start",
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! words {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$about:meta])* $case:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        $vis enum $name { $($(#[$about])* $case,)+ }
+
+        impl $name {
+            /// Its word.
+            $vis const fn word(self) -> &'static str {
+                match self { $($name::$case => $word,)+ }
+            }
+        }
+
+        impl $crate::tool::Argument for $name {
+            const KIND: $crate::tool::Kind = $crate::tool::Kind::Words(&[$($word),+]);
+            const TAKES: &'static str = "one of its words";
+
+            fn read(value: &serde_json::Value) -> Option<Self> {
+                match value.as_str()? { $($word => Some($name::$case),)+ _ => None }
+            }
+        }
     };
 }

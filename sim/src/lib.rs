@@ -274,6 +274,24 @@ impl Sim {
         self.shared.world().add_token(user, name, acl)
     }
 
+    /// Answers a request without the network, with the rights of [`Sim::token`]: status, reason phrase and
+    /// body. Waits for nothing.
+    pub fn answer(&self, verb: &str, target: &str, form: Option<&str>) -> (u16, String, Vec<u8>) {
+        let body = form.unwrap_or_default().as_bytes();
+        let mut headers = vec![("authorization".to_owned(), self.token.header())];
+        if !body.is_empty() {
+            headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+        }
+        let head = Head { verb: verb.to_owned(), target: target.to_owned(), headers, old: false };
+        let answered = match self.shared.faults().take(&head) {
+            Some(kind) if kind.replaces_answer() => kind.answer(),
+            _ => rest::answer(&self.shared, &head, body, false),
+        };
+        let response = answered.response;
+        self.shared.log(Logged::new(0, &head, body.to_vec(), response.status));
+        (response.status, response.reason, response.body)
+    }
+
     /// The requests that arrived, oldest first.
     pub fn requests(&self) -> Vec<Logged> {
         self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -13,7 +13,7 @@ fn a_file_is_a_tool_of_the_same_name() {
         assert!((3..=40).contains(&tool.name.len()), "{}", tool.name);
         assert!(tool.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", tool.name);
         assert!(titles.insert(tool.title), "{} twice", tool.title);
-        assert!(!tool.toolset.is_empty() && tool.description.ends_with('.'), "{}", tool.name);
+        assert!(tool.description.ends_with('.'), "{}", tool.name);
         assert!(tool.params.iter().all(|param| param.about.trim().ends_with('.')), "{}", tool.name);
     }
     assert!(tools::ALL.is_sorted_by_key(|(name, _)| *name));
@@ -21,14 +21,13 @@ fn a_file_is_a_tool_of_the_same_name() {
 
 #[test]
 fn hints_follow_from_the_calls() {
-    let changing: Vec<&str> =
-        tools::ALL.iter().filter(|(_, tool)| !tool.read_only()).map(|(name, _)| *name).collect();
-    assert_eq!(changing, ["proxmox_execute_vm_command", "proxmox_shutdown_vm", "proxmox_start_vm"]);
     for (name, tool) in tools::ALL {
-        assert!(!tool.calls.is_empty(), "{name}");
+        assert!(!tool.calls.is_empty() || tool.names_its_call, "{name}");
         assert!(!(tool.read_only() && tool.destructive), "{name}");
-        assert!(tool.idempotent() || *name == "proxmox_execute_vm_command", "{name}");
+        assert!(tool.read_only() || tool.idempotent() == tool.idempotent.unwrap_or(false), "{name}");
     }
+    assert!(tools::proxmox_get_vms::TOOL.read_only() && tools::proxmox_get_vms::TOOL.idempotent());
+    assert!(!tools::proxmox_create_snapshot::TOOL.read_only());
 }
 
 #[test]
@@ -42,7 +41,6 @@ fn schemas_are_plain_and_valid() {
             assert!(jsonschema::meta::is_valid(&schema), "{name}: {schema}");
             assert!(!has_list_of_types(&schema), "{name}: {schema}");
         }
-        assert_eq!(tool.input_schema()["additionalProperties"], false, "{name}");
     }
 }
 
@@ -62,7 +60,7 @@ fn the_list_of_tools_is_small() {
         name.len() + tool.title.len() + tool.description.len() + tool.input_schema().to_string().len()
     };
     let total: usize = tools::ALL.iter().map(size).sum();
-    assert!(total < 4000, "{total} bytes");
+    assert!(total < 12_000, "{total} bytes");
 }
 
 #[test]
@@ -93,18 +91,19 @@ impl Transport for Nobody {
     }
 }
 
+/// The arguments of the first case of the tool's case file.
+fn arguments(tool: &Tool) -> String {
+    let path = format!("{}/tests/tools/{}.toml", env!("CARGO_MANIFEST_DIR"), tool.name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let file: toml::Table = text.parse().unwrap_or_else(|error| panic!("{path}: {error}"));
+    let first = file["case"][0].get("args");
+    first.map_or("{}".to_owned(), |args| serde_json::to_string(args).unwrap())
+}
+
 #[test]
 fn no_tool_hides_that_proxmox_is_not_there() {
     for (name, tool) in tools::ALL {
-        let arguments = match (
-            tool.params.iter().any(|p| p.name == "vmid"),
-            tool.params.iter().any(|p| p.name == "command"),
-        ) {
-            (true, true) => r#"{"vmid": 101, "command": "ls"}"#,
-            (true, false) => r#"{"vmid": 101}"#,
-            _ => "{}",
-        };
-        let error = call(&Nobody, NOW_MS, name, arguments).unwrap_err();
+        let error = call(&Nobody, NOW_MS, name, &arguments(tool)).unwrap_err();
         assert!(
             matches!(&error, Error::Unreachable(text) if text.contains("nobody listens")),
             "{name}: {error}"

@@ -1,12 +1,13 @@
 //! A request made of a declared method and checked values.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use proxmox_api::{Method, Verb};
 
 use super::Request;
 use crate::error::{Error, Need};
-use crate::pve::ids::{NodeName, Upid, Vmid};
+use crate::pve::ids::{NodeName, SnapshotName, StorageId, Upid, Vmid, Volume};
 
 /// A value that may stand in a path: checked, so that it cannot leave its segment.
 pub trait Segment: fmt::Display {}
@@ -14,6 +15,9 @@ pub trait Segment: fmt::Display {}
 impl Segment for NodeName {}
 impl Segment for Vmid {}
 impl Segment for Upid {}
+impl Segment for StorageId {}
+impl Segment for SnapshotName {}
+impl Segment for Volume {}
 
 /// A value that may be a parameter; a list repeats the name.
 pub trait Parameter {
@@ -24,6 +28,12 @@ pub trait Parameter {
 impl Parameter for &str {
     fn values(&self) -> Vec<String> {
         vec![(*self).to_owned()]
+    }
+}
+
+impl Parameter for String {
+    fn values(&self) -> Vec<String> {
+        vec![self.clone()]
     }
 }
 
@@ -51,7 +61,7 @@ impl Parameter for &[String] {
 pub struct Call {
     method: &'static Method,
     segments: Vec<(&'static str, String)>,
-    parameters: Vec<(&'static str, String)>,
+    parameters: Vec<(Cow<'static, str>, String)>,
 }
 
 impl Call {
@@ -67,9 +77,23 @@ impl Call {
     }
 
     /// With another parameter: in the query of a GET or DELETE, in the body of a POST or PUT.
-    pub fn with(mut self, name: &'static str, value: impl Parameter) -> Call {
-        self.parameters.extend(value.values().into_iter().map(|value| (name, value)));
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Parameter) -> Call {
+        let name = name.into();
+        self.parameters.extend(value.values().into_iter().map(|value| (name.clone(), value)));
         self
+    }
+
+    /// With another parameter, if there is a value for it.
+    pub fn with_some(self, name: impl Into<Cow<'static, str>>, value: Option<impl Parameter>) -> Call {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// The parameters beyond those of the path, in their order.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters.iter().map(|(name, value)| (&**name, value.as_str()))
     }
 
     /// The method that is called.

@@ -11,7 +11,6 @@ static TOOL: Tool = Tool {
     name: "a_test",
     title: "A test",
     description: "",
-    toolset: "tests",
     params: &[],
     output: Shape::Object(&[]),
     calls: &[
@@ -20,11 +19,8 @@ static TOOL: Tool = Tool {
         &methods::GET_NODES_NODE_STATUS,
         &methods::POST_POOLS,
     ],
-    destructive: false,
-    idempotent: None,
-    open_world: false,
     run: never,
-    resume: None,
+    ..Tool::PLAIN
 };
 
 fn never(_: &Cx<'_>, _: &Args) -> Result<Outcome, Error> {

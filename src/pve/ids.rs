@@ -76,6 +76,122 @@ impl Argument for NodeName {
     }
 }
 
+/// The id of a storage.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StorageId(String);
+
+impl StorageId {
+    /// The id, if a storage can be called that.
+    pub fn parse(text: &str) -> Option<StorageId> {
+        let valid = (2..=100).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        valid.then(|| StorageId(text.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StorageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Argument for StorageId {
+    const KIND: Kind = Kind::Text;
+    const TAKES: &'static str = "the id of a storage as `proxmox_get_storage` shows it, such as local-lvm";
+
+    fn read(value: &Value) -> Option<Self> {
+        StorageId::parse(value.as_str()?)
+    }
+}
+
+/// The name of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SnapshotName(String);
+
+impl SnapshotName {
+    /// The name, if a snapshot can be called that. `current` means the present state and is none.
+    pub fn parse(text: &str) -> Option<SnapshotName> {
+        let valid = (2..=40).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+            && text != "current";
+        valid.then(|| SnapshotName(text.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SnapshotName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Argument for SnapshotName {
+    const KIND: Kind = Kind::Text;
+    const TAKES: &'static str =
+        "the name of a snapshot: 2 to 40 letters, digits, hyphens and underscores, a letter first";
+
+    fn read(value: &Value) -> Option<Self> {
+        SnapshotName::parse(value.as_str()?)
+    }
+}
+
+/// The id of a volume: `storage:name`, such as `local:iso/debian-13.iso`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Volume {
+    text: String,
+    storage: StorageId,
+}
+
+impl Volume {
+    /// The volume id, if this is one.
+    pub fn parse(text: &str) -> Option<Volume> {
+        let (storage, name) = text.split_once(':')?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+@%=".contains(c);
+        let dots = |part: &str| part.is_empty() || part == "." || part == "..";
+        let valid =
+            !name.is_empty() && text.len() <= 500 && name.chars().all(plain) && !name.split('/').any(dots);
+        let storage = StorageId::parse(storage)?;
+        valid.then(|| Volume { text: text.to_owned(), storage })
+    }
+
+    /// The volume id as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The storage that it is on.
+    pub fn storage(&self) -> &StorageId {
+        &self.storage
+    }
+}
+
+impl fmt::Display for Volume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Argument for Volume {
+    const KIND: Kind = Kind::Text;
+    const TAKES: &'static str = "a volume id as Proxmox VE writes it, such as local:iso/debian-13.iso";
+
+    fn read(value: &Value) -> Option<Self> {
+        Volume::parse(value.as_str()?)
+    }
+}
+
 /// The id of a task: `UPID:node:pid:pstart:starttime:type:id:user:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upid {
@@ -129,6 +245,15 @@ impl Upid {
     /// What the task is about; a guest's id for most.
     pub fn id(&self) -> &str {
         &self.id
+    }
+}
+
+impl Argument for Upid {
+    const KIND: Kind = Kind::Text;
+    const TAKES: &'static str = "a task id as Proxmox VE gives it: UPID:node:...:";
+
+    fn read(value: &Value) -> Option<Self> {
+        Upid::parse(value.as_str()?)
     }
 }
 

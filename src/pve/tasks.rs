@@ -48,15 +48,28 @@ pub enum End {
 pub fn start(cx: &Cx<'_>, call: Call) -> Result<Task, Error> {
     let request = call.to_string();
     let data = cx.call(call)?;
-    let upid = data.as_str().and_then(Upid::parse).ok_or_else(|| {
-        Error::Unreachable(format!(
-            "Proxmox VE took `{request}`, but its answer names no task. Look at the state before trying again."
-        ))
-    })?;
-    Ok(Task { upid, looks: 0, misses: 0 })
+    Task::read(data.as_str().unwrap_or_default(), &request)
 }
 
 impl Task {
+    /// The task that an answer to `request` names.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] if it names none.
+    pub fn read(text: &str, request: &str) -> Result<Task, Error> {
+        let upid = Upid::parse(text).ok_or_else(|| {
+            Error::Unreachable(format!(
+                "Proxmox VE took `{request}`, but its answer names no task. Look at the state before trying again."
+            ))
+        })?;
+        Ok(Task::of(upid))
+    }
+
+    /// A task that was started elsewhere.
+    pub fn of(upid: Upid) -> Task {
+        Task { upid, looks: 0, misses: 0 }
+    }
+
     /// What a state keeps of it.
     pub fn state(&self) -> Value {
         json!({"upid": self.upid.as_str(), "looks": self.looks, "misses": self.misses})

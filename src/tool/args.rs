@@ -17,6 +17,8 @@ pub struct Param {
     pub kind: Kind,
     /// Whether it must be given.
     pub required: bool,
+    /// Whether a list of tools shows it.
+    pub listed: bool,
     /// What it is when left out, as JSON.
     pub default: Option<&'static str>,
 }
@@ -32,13 +34,23 @@ pub enum Kind {
     Flag,
     /// Text, or a list of texts.
     TextOrList,
+    /// A list of texts.
+    Texts,
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// Named values.
+    Object,
 }
 
 impl Kind {
     fn schema(self) -> Value {
         match self {
             Kind::Text => json!({"type": "string"}),
+            Kind::Whole(min, u32::MAX | 999_999_999) => json!({"type": "integer", "minimum": min}),
             Kind::Whole(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),
+            Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
+            Kind::Words(words) => json!({"type": "string", "enum": words}),
+            Kind::Object => json!({"type": "object"}),
             Kind::Flag => json!({"type": "boolean"}),
             Kind::TextOrList => {
                 json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
@@ -48,12 +60,20 @@ impl Kind {
 }
 
 impl Param {
+    /// Whether its name says it all: parameters that many tools have, which the server's instructions explain.
+    fn speaks_for_itself(&self) -> bool {
+        matches!(self.name, "vmid" | "node" | "wait" | "dry_run" | "limit" | "cursor")
+    }
+
     /// The JSON Schema of this parameter.
     pub fn schema(&self) -> Value {
         let mut schema = self.kind.schema();
         if let Some(schema) = schema.as_object_mut() {
-            schema.insert("description".to_owned(), self.about.trim().into());
-            if let Some(default) = self.default.and_then(|text| serde_json::from_str(text).ok()) {
+            if !self.speaks_for_itself() {
+                schema.insert("description".to_owned(), self.about.trim().into());
+            }
+            let default = self.default.filter(|_| !self.speaks_for_itself());
+            if let Some(default) = default.and_then(|text| serde_json::from_str(text).ok()) {
                 schema.insert("default".to_owned(), default);
             }
         }
@@ -67,6 +87,8 @@ pub trait Argument: Sized {
     const KIND: Kind;
     /// Whether it must be given.
     const REQUIRED: bool = true;
+    /// Whether a list of tools shows it.
+    const LISTED: bool = true;
     /// What it takes, in words that go on from "it takes".
     const TAKES: &'static str;
 
@@ -93,6 +115,73 @@ impl<T: Argument> Argument for Option<T> {
     }
 }
 
+/// A parameter that may be left out and that a list of tools does not show: one that older servers had, or
+/// that is found out where it is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hidden<T>(pub Option<T>);
+
+impl<T> Hidden<T> {
+    /// The value, if it was given.
+    pub fn get(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+}
+
+impl<T: Argument> Argument for Hidden<T> {
+    const KIND: Kind = T::KIND;
+    const REQUIRED: bool = false;
+    const LISTED: bool = false;
+    const TAKES: &'static str = T::TAKES;
+
+    fn read(value: &Value) -> Option<Self> {
+        T::read(value).map(|value| Hidden(Some(value)))
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Hidden(None))
+    }
+}
+
+/// Text without control characters, at most 8 KiB.
+impl Argument for String {
+    const KIND: Kind = Kind::Text;
+    const TAKES: &'static str = "text without control characters, at most 8192 bytes";
+
+    fn read(value: &Value) -> Option<Self> {
+        let odd = |c: char| c.is_control() && c != '\n' && c != '\t';
+        value.as_str().filter(|text| text.len() <= 8192 && !text.contains(odd)).map(str::to_owned)
+    }
+}
+
+/// Several texts: a list, or one text with commas between them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Texts(pub Vec<String>);
+
+impl Argument for Texts {
+    const KIND: Kind = Kind::Texts;
+    const TAKES: &'static str = "a list of texts";
+
+    fn read(value: &Value) -> Option<Self> {
+        let listed = match value {
+            Value::Array(items) => items.iter().map(String::read).collect::<Option<Vec<_>>>()?,
+            value => String::read(value)?.split(',').map(str::to_owned).collect(),
+        };
+        Some(Texts(
+            listed.into_iter().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect(),
+        ))
+    }
+}
+
+/// Named values, as they were given.
+impl Argument for Map<String, Value> {
+    const KIND: Kind = Kind::Object;
+    const TAKES: &'static str = "a JSON object such as {\"key\": \"value\"}";
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_object().cloned()
+    }
+}
+
 impl Argument for bool {
     const KIND: Kind = Kind::Flag;
     const TAKES: &'static str = "true or false";
@@ -101,6 +190,11 @@ impl Argument for bool {
         match value {
             Value::Bool(flag) => Some(*flag),
             Value::String(text) => text.parse().ok(),
+            Value::Number(number) => match number.as_u64() {
+                Some(0) => Some(false),
+                Some(1) => Some(true),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -139,7 +233,24 @@ pub(crate) fn whole(value: &Value) -> Option<u32> {
 #[derive(Debug, Clone, Default)]
 pub struct Args(Map<String, Value>);
 
+/// The arguments as JSON.
+impl std::fmt::Display for Args {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Value::Object(self.0.clone()).fmt(f)
+    }
+}
+
 impl Args {
+    /// Takes an argument out.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.shift_remove(name)
+    }
+
+    /// Puts an argument in; gives the one that was there.
+    pub fn put(&mut self, name: &str, value: Value) -> Option<Value> {
+        self.0.insert(name.to_owned(), value)
+    }
+
     /// Reads the arguments of a call: a JSON object. Empty text is an empty object.
     pub fn parse(text: &str) -> Result<Args, Error> {
         if text.trim().is_empty() {
@@ -195,7 +306,10 @@ impl Args {
 fn takes(kind: Kind, words: &str) -> String {
     match kind {
         Kind::Whole(min, max) => format!("{words} ({min} to {max})"),
-        Kind::Text | Kind::Flag | Kind::TextOrList => words.to_owned(),
+        Kind::Words(known) => {
+            format!("one of {}", known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "))
+        }
+        Kind::Text | Kind::Flag | Kind::TextOrList | Kind::Texts | Kind::Object => words.to_owned(),
     }
 }
 
@@ -281,7 +395,7 @@ mod tests {
             (r#"{"vmid":101,"timeout_seconds":0}"#, "1 to 3600"),
             (r#"{"vmid":101,"timeout_seconds":3601}"#, "`3601`"),
             (r#"{"vmid":101,"wait":"perhaps"}"#, "true or false"),
-            (r#"{"vmid":101,"wait":1}"#, "true or false"),
+            (r#"{"vmid":101,"wait":2}"#, "true or false"),
             (r#"{"vmid":101,"node":"a/b"}"#, "`node` is not valid"),
         ] {
             let error = read(bad).unwrap_err();
@@ -312,11 +426,13 @@ mod tests {
     fn a_parameter_describes_itself() {
         let schemas: Vec<String> = PARAMS.iter().map(|param| param.schema().to_string()).collect();
         assert_eq!(
-            schemas[0],
-            r#"{"type":"integer","minimum":100,"maximum":999999999,"description":"Guest id."}"#
+            schemas[0], r#"{"type":"integer","minimum":100}"#,
+            "what many tools have is explained once"
         );
-        assert_eq!(schemas[1], r#"{"type":"string","description":"Node of the guest; may be left out."}"#);
-        assert!(schemas[2].ends_with(r#""default":60}"#), "{}", schemas[2]);
-        assert!(schemas[3].ends_with(r#""default":true}"#), "{}", schemas[3]);
+        assert_eq!(
+            schemas[2],
+            r#"{"type":"integer","minimum":1,"maximum":3600,"description":"How long to wait, in seconds.","default":60}"#
+        );
+        assert_eq!(schemas[3], r#"{"type":"boolean"}"#);
     }
 }

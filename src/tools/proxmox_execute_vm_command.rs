@@ -13,7 +13,7 @@ use crate::pve::ids::{NodeName, Vmid};
 use crate::pve::quirks::Quirk;
 use crate::shape::{Shape, always, known};
 use crate::text;
-use crate::tool::{Args, Argument, Kind, Outcome, Pending, Tool, Whole};
+use crate::tool::{Args, Argument, Kind, Outcome, Pending, Tool, Toolset, Whole};
 
 /// How much of each stream is shown, in bytes.
 const SHOWN: usize = 16_000;
@@ -43,7 +43,7 @@ pub static TOOL: Tool = Tool {
     title: "Run command in VM",
     description: "Runs a command in a running VM through its QEMU guest agent and returns output and exit code. Not \
                   for containers.",
-    toolset: "guests",
+    toolset: Toolset::Guests,
     params: PARAMS,
     output: Shape::Object(&[
         always("vmid", Shape::Count),
@@ -65,10 +65,10 @@ pub static TOOL: Tool = Tool {
         &methods::GET_NODES_NODE_QEMU_VMID_AGENT_EXEC_STATUS,
     ],
     destructive: true,
-    idempotent: None,
     open_world: true,
     run,
     resume: Some(resume),
+    ..Tool::PLAIN
 };
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {

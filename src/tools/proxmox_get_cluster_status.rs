@@ -12,7 +12,7 @@ use crate::pve::cluster::{Health, Totals};
 use crate::pve::resources;
 use crate::shape::{Shape, always, known};
 use crate::text;
-use crate::tool::{Args, Outcome, Tool};
+use crate::tool::{Args, Outcome, Tool, Toolset};
 
 crate::params! {}
 
@@ -22,7 +22,7 @@ pub static TOOL: Tool = Tool {
     title: "Cluster status",
     description: "Shows the cluster as a whole: quorum, nodes online, version, HA, total resources, guests, average \
                   load.",
-    toolset: "cluster",
+    toolset: Toolset::Overview,
     params: PARAMS,
     output: Shape::Object(&[
         known("name", Shape::Text),
@@ -52,11 +52,8 @@ pub static TOOL: Tool = Tool {
         &methods::GET_VERSION,
         &methods::GET_CLUSTER_HA_STATUS_CURRENT,
     ],
-    destructive: false,
-    idempotent: None,
-    open_world: false,
     run,
-    resume: None,
+    ..Tool::PLAIN
 };
 
 const QUORUM: &str = "quorum";

@@ -6,7 +6,7 @@ use crate::cx::{Call, Cx};
 use crate::data::Data;
 use crate::error::Error;
 use crate::shape::{Shape, always};
-use crate::tool::{Args, Outcome, Tool, whole};
+use crate::tool::{Args, Outcome, Tool, Toolset, whole};
 
 crate::params! {}
 
@@ -15,15 +15,12 @@ pub static TOOL: Tool = Tool {
     name: "proxmox_get_next_vmid",
     title: "Next free guest id",
     description: "Gives the next free vmid, for a new VM or container.",
-    toolset: "guests",
+    toolset: Toolset::Guests,
     params: PARAMS,
     output: Shape::Object(&[always("vmid", Shape::Count)]),
     calls: &[&GET_CLUSTER_NEXTID],
-    destructive: false,
-    idempotent: None,
-    open_world: false,
     run,
-    resume: None,
+    ..Tool::PLAIN
 };
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {

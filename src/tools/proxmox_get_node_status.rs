@@ -14,7 +14,7 @@ use crate::pve::resources::{self, Figure, Resource};
 use crate::pve::smart::{self, Disk};
 use crate::shape::{Shape, always, known};
 use crate::text;
-use crate::tool::{Args, Outcome, Tool};
+use crate::tool::{Args, Outcome, Tool, Toolset};
 
 crate::params! {
     /// Name of the node; needed if there are several.
@@ -28,7 +28,7 @@ pub static TOOL: Tool = Tool {
     name: "proxmox_get_node_status",
     title: "Node status",
     description: "Shows one node in detail: CPU, memory, load, network rates, root disk, disk temperatures, version.",
-    toolset: "nodes",
+    toolset: Toolset::Overview,
     params: PARAMS,
     output: Shape::Object(&[
         always("node", Shape::Text),
@@ -56,11 +56,8 @@ pub static TOOL: Tool = Tool {
         &methods::GET_NODES_NODE_DISKS_LIST,
         &methods::GET_NODES_NODE_DISKS_SMART,
     ],
-    destructive: false,
-    idempotent: None,
-    open_world: false,
     run,
-    resume: None,
+    ..Tool::PLAIN
 };
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {

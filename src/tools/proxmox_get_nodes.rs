@@ -11,7 +11,7 @@ use crate::pve::nodes;
 use crate::pve::resources::{self, Resource};
 use crate::shape::{Shape, always, known};
 use crate::text;
-use crate::tool::{Args, Outcome, Tool};
+use crate::tool::{Args, Outcome, Tool, Toolset};
 
 crate::params! {}
 
@@ -30,15 +30,12 @@ pub static TOOL: Tool = Tool {
     name: "proxmox_get_nodes",
     title: "List nodes",
     description: "Lists the nodes of the Proxmox VE cluster: status, uptime, CPU cores, memory.",
-    toolset: "nodes",
+    toolset: Toolset::Overview,
     params: PARAMS,
     output: Shape::Object(&[always("nodes", Shape::List(&NODE))]),
     calls: &[&methods::GET_CLUSTER_RESOURCES],
-    destructive: false,
-    idempotent: None,
-    open_world: false,
     run,
-    resume: None,
+    ..Tool::PLAIN
 };
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {

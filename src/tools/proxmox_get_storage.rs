@@ -11,7 +11,7 @@ use crate::pve::resources::{self, Figure};
 use crate::pve::storages::{self, Storage};
 use crate::shape::{Shape, always, known};
 use crate::text;
-use crate::tool::{Args, Outcome, Tool};
+use crate::tool::{Args, Outcome, Tool, Toolset};
 
 /// The most storages that one answer shows.
 const SHOWN: usize = 100;
@@ -37,7 +37,7 @@ pub static TOOL: Tool = Tool {
     name: "proxmox_get_storage",
     title: "List storages",
     description: "Lists the storages of the cluster with status, type, usage and, for Ceph, IOPS.",
-    toolset: "storage",
+    toolset: Toolset::Storage,
     params: PARAMS,
     output: Shape::Object(&[
         always("storages", Shape::List(&STORAGE)),
@@ -45,11 +45,8 @@ pub static TOOL: Tool = Tool {
         always("left_out", Shape::Count),
     ]),
     calls: &[&methods::GET_CLUSTER_RESOURCES, &methods::GET_CLUSTER_CEPH_STATUS],
-    destructive: false,
-    idempotent: None,
-    open_world: false,
     run,
-    resume: None,
+    ..Tool::PLAIN
 };
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {

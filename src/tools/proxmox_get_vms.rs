@@ -13,7 +13,7 @@ use crate::pve::nodes::Offline;
 use crate::pve::resources::{self, Resource};
 use crate::shape::{Shape, always, known};
 use crate::text;
-use crate::tool::{Args, Outcome, Tool};
+use crate::tool::{Args, Outcome, Tool, Toolset};
 
 /// The most guests that one answer shows.
 const SHOWN: usize = 100;
@@ -41,7 +41,7 @@ pub static TOOL: Tool = Tool {
     name: "proxmox_get_vms",
     title: "List guests",
     description: "Lists the VMs and containers of the cluster with id, status, node, CPU cores and memory.",
-    toolset: "guests",
+    toolset: Toolset::Guests,
     params: PARAMS,
     output: Shape::Object(&[
         always("guests", Shape::List(&GUEST)),
@@ -50,11 +50,8 @@ pub static TOOL: Tool = Tool {
         always("left_out", Shape::Count),
     ]),
     calls: &[&methods::GET_CLUSTER_RESOURCES],
-    destructive: false,
-    idempotent: None,
-    open_world: false,
     run,
-    resume: None,
+    ..Tool::PLAIN
 };
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::pve::guests;
 use crate::pve::ids::{NodeName, Vmid};
 use crate::pve::power::{self, Action};
-use crate::tool::{Args, Outcome, Tool, Whole};
+use crate::tool::{Args, Outcome, Tool, Toolset, Whole};
 
 crate::params! {
     /// Guest id, such as 101.
@@ -28,7 +28,7 @@ pub static TOOL: Tool = Tool {
     name: "proxmox_shutdown_vm",
     title: "Shut down guest",
     description: "Shuts down a guest of either kind, VM or container, by asking its operating system.",
-    toolset: "guests",
+    toolset: Toolset::Guests,
     params: PARAMS,
     output: power::SHAPE,
     calls: &[
@@ -42,9 +42,9 @@ pub static TOOL: Tool = Tool {
     ],
     destructive: true,
     idempotent: Some(true),
-    open_world: false,
     run,
     resume: Some(resume),
+    ..Tool::PLAIN
 };
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {

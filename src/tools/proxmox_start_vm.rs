@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::pve::guests;
 use crate::pve::ids::{NodeName, Vmid};
 use crate::pve::power::{self, Action};
-use crate::tool::{Args, Outcome, Tool};
+use crate::tool::{Args, Outcome, Tool, Toolset};
 
 crate::params! {
     /// Guest id, such as 101.
@@ -24,7 +24,7 @@ pub static TOOL: Tool = Tool {
     name: "proxmox_start_vm",
     title: "Start guest",
     description: "Starts a stopped VM or container. One that runs already is left alone.",
-    toolset: "guests",
+    toolset: Toolset::Guests,
     params: PARAMS,
     output: power::SHAPE,
     calls: &[
@@ -36,11 +36,10 @@ pub static TOOL: Tool = Tool {
         &methods::GET_NODES_NODE_TASKS_UPID_STATUS,
         &methods::GET_NODES_NODE_TASKS_UPID_LOG,
     ],
-    destructive: false,
     idempotent: Some(true),
-    open_world: false,
     run,
     resume: Some(resume),
+    ..Tool::PLAIN
 };
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {

@@ -1,0 +1,162 @@
+//! Lists that stay small however large the cluster is: filters, pages, and a mark for what comes next.
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::tool::{Argument, Kind};
+
+/// A pattern for names: `*` stands for anything, `?` for one character; without either it is searched
+/// anywhere in the name. Upper and lower case are the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// Whether a name fits.
+    pub fn fits(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        if self.0.contains(['*', '?']) {
+            let (pattern, name): (Vec<char>, Vec<char>) = (self.0.chars().collect(), name.chars().collect());
+            wild(&pattern, &name)
+        } else {
+            name.contains(&self.0)
+        }
+    }
+}
+
+/// Matches with one step back to the last star, so that no pattern takes long.
+fn wild(pattern: &[char], name: &[char]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == '?' || name.get(n) == Some(c) => {
+                p += 1;
+                n += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    p = at + 1;
+                    n = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(p).all(|c| *c == '*')
+}
+
+impl Argument for Pattern {
+    const KIND: Kind = Kind::Text;
+    const TAKES: &'static str = "a name or a part of one, with * for anything";
+
+    fn read(value: &Value) -> Option<Self> {
+        let text = value.as_str()?.trim();
+        (1..=100).contains(&text.len()).then(|| Pattern(text.to_lowercase()))
+    }
+}
+
+/// Where a page begins, as the page before it said: opaque to whoever passes it on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor(usize);
+
+impl Argument for Cursor {
+    const KIND: Kind = Kind::Text;
+    const TAKES: &'static str = "the `next_cursor` of the answer before";
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_str()?.strip_prefix("from-")?.parse().ok().map(Cursor)
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// Its rows.
+    pub rows: Vec<T>,
+    /// How many rows there are on all pages.
+    pub total: usize,
+    /// How many come after these.
+    pub left: usize,
+    /// What to give as `cursor` for the next page; nothing on the last one.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The page of at most `limit` of these rows that begins at `cursor`.
+    ///
+    /// # Errors
+    /// [`Error::Arguments`] if the list has become shorter than the cursor says.
+    pub fn of(rows: Vec<T>, limit: u32, cursor: Option<Cursor>) -> Result<Page<T>, Error> {
+        let total = rows.len();
+        let from = cursor.map_or(0, |cursor| cursor.0);
+        if from > 0 && from >= total {
+            return Err(Error::Arguments(format!(
+                "`cursor` points behind the end: there are {total} rows now. Leave it out to begin again."
+            )));
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let rows: Vec<T> = rows.into_iter().skip(from).take(limit).collect();
+        let to = from + rows.len();
+        Ok(Page { rows, total, left: total - to, next: (to < total).then(|| format!("from-{to}")) })
+    }
+
+    /// The line under a page that says how to get the next one; empty on the last page.
+    pub fn footer(&self, what: &str) -> String {
+        match &self.next {
+            Some(next) => format!(
+                "\n{} of {} {what} shown, {} left: `cursor` = `{next}` gives the next ones.\n",
+                self.rows.len(),
+                self.total,
+                self.left
+            ),
+            None => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_a_part_or_has_wildcards() {
+        for (pattern, name, fits) in [
+            ("web", "prod-WEB-01", true),
+            ("web*", "prod-web-01", false),
+            ("*web*", "prod-web-01", true),
+            ("prod-*-0?", "prod-web-01", true),
+            ("prod-*-0?", "prod-web-011", false),
+            ("*a*a*a*a*b", &"a".repeat(99), false),
+            ("*", "", true),
+        ] {
+            let pattern = Pattern::read(&Value::from(pattern)).unwrap();
+            assert_eq!(pattern.fits(name), fits, "{pattern:?} {name}");
+        }
+        assert_eq!(Pattern::read(&Value::from(" ")), None);
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_gap_or_overlap() {
+        let (mut seen, mut cursor): (Vec<u32>, _) = (Vec::new(), None);
+        loop {
+            let page = Page::of((0..25).collect(), 10, cursor).unwrap();
+            assert_eq!((page.total, page.left), (25, 25 - seen.len() - page.rows.len()));
+            seen.extend(&page.rows);
+            match page.next {
+                Some(next) => cursor = Some(Cursor::read(&Value::from(next)).unwrap()),
+                None => break,
+            }
+        }
+        assert_eq!(seen, (0..25).collect::<Vec<_>>());
+        assert!(Page::of(vec![1], 10, Some(Cursor(1))).is_err());
+        assert!(Page::of(Vec::<u8>::new(), 10, None).unwrap().rows.is_empty());
+        for bad in ["from-x", "10", "from--1"] {
+            assert_eq!(Cursor::read(&Value::from(bad)), None);
+        }
+    }
+}
