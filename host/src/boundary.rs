@@ -5,6 +5,8 @@
 //! cut to what is granted, and bounded in size. `wasi:http` has no words for a refusal, so the reasons
 //! are kept beside the call, in its [`Ledger`].
 
+mod verdict;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -213,8 +215,10 @@ impl Boundary {
     async fn run(self, request: Request<WasiBody>) -> Result<Response<WasiBody>, Error> {
         let (parts, body) = request.into_parts();
         let uri = &parts.uri;
-        if uri.scheme_str() != Some("https") || uri.authority().map(|a| a.as_str()) != Some(VIRTUAL_AUTHORITY)
-        {
+        let asks = uri.authority().is_some_and(|authority| authority.as_str() == verdict::AUTHORITY);
+        let is_ours =
+            asks || uri.authority().is_some_and(|authority| authority.as_str() == VIRTUAL_AUTHORITY);
+        if uri.scheme_str() != Some("https") || !is_ours {
             let target = uri.to_string();
             let raw = RawRequest {
                 verb: parts.method.as_str(),
@@ -236,6 +240,9 @@ impl Boundary {
             body: &body,
         };
         let pools = self.pools.members().await;
+        if asks {
+            return self.verdict(raw, &pools);
+        }
         if let Some(wide) = &self.rehearsal {
             self.rehearse(wide, raw, &pools);
         }

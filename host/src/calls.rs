@@ -3,12 +3,11 @@
 //! What the tool says of a refusal or of a broken connection is only its word. The host saw the reason
 //! itself, so its own account takes the place of the tool's.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use proxmox_api::{Method, Verb};
+use anyhow::{Context, Result};
+use proxmox_api::Method;
 use proxmox_gate::{Gate, Grants, Opening, Scope};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -16,9 +15,12 @@ use tokio::sync::Semaphore;
 use crate::approvals::leave::Leave;
 use crate::approvals::{self, Asker, Consent, Nobody, Reply, Request};
 use crate::boundary::{Boundary, Ledger, Refusal, Rehearsed};
+use crate::catalogue::{Catalogue, Entry};
 use crate::egress::Egress;
-use crate::engine::{Engine, Failure, FailureKind, Fault, MAX_INSTANCES, Outcome, Output, Pending, Tool};
+use crate::engine::{Engine, Failure, FailureKind, Fault, MAX_INSTANCES, Outcome, Output, Pending};
 use crate::pools::{self, Directory};
+use crate::selection::Selection;
+use crate::settings::SettingsError;
 use crate::watch::{Closing, Safeguards, Watch};
 
 /// Shortest pause before a pending call is looked at again, whatever the tool says.
@@ -34,18 +36,10 @@ pub struct Tools {
     pools: Arc<Directory>,
     /// What is granted, and what may be asked for.
     wide: Option<Arc<Gate>>,
-    catalogue: Vec<Entry>,
-    by_name: HashMap<String, usize>,
+    catalogue: Catalogue,
     running: Semaphore,
     safeguards: Arc<Safeguards>,
-}
-
-/// A tool and what the host makes of its declaration.
-pub struct Entry {
-    /// As the component declares it.
-    pub tool: Tool,
-    /// The API methods that it may call.
-    pub methods: Vec<&'static Method>,
+    selection: Selection,
 }
 
 /// How far a call came.
@@ -96,11 +90,7 @@ impl Tools {
         let (scope, ledger) = Default::default();
         let boundary = Boundary::new(gate.clone(), egress.clone(), pools.clone(), scope, ledger);
         let listed = engine.list_tools(boundary).await.context("the component did not list its tools")?;
-        let catalogue: Vec<Entry> = listed.into_iter().map(entry).collect::<Result<_>>()?;
-        let mut by_name = HashMap::new();
-        for (at, Entry { tool, .. }) in catalogue.iter().enumerate() {
-            ensure!(by_name.insert(tool.name.clone(), at).is_none(), "two tools have the name {}", tool.name);
-        }
+        let catalogue = Catalogue::new(listed)?;
         let running = Semaphore::new(MAX_INSTANCES as usize);
         Ok(Self {
             engine,
@@ -109,9 +99,9 @@ impl Tools {
             pools,
             wide: None,
             catalogue,
-            by_name,
             running,
             safeguards: Arc::default(),
+            selection: Selection::default(),
         })
     }
 
@@ -144,12 +134,27 @@ impl Tools {
 
     /// All tools, in the component's order.
     pub fn catalogue(&self) -> &[Entry] {
-        &self.catalogue
+        self.catalogue.entries()
     }
 
-    /// The tool of this name.
+    /// The tool of this name, or of this older name.
     pub fn find(&self, name: &str) -> Option<&Entry> {
-        self.by_name.get(name).and_then(|at| self.catalogue.get(*at))
+        self.catalogue.find(name)
+    }
+
+    /// The same, with only some of the tools.
+    ///
+    /// # Errors
+    /// Where the selection names a tool or a toolset that there is not.
+    pub fn selecting(mut self, selection: Selection) -> Result<Self, SettingsError> {
+        selection.check(&self.catalogue)?;
+        self.selection = selection;
+        Ok(self)
+    }
+
+    /// Which tools are listed, and which are turned off.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
     }
 
     /// How far the grants open a method.
@@ -223,10 +228,13 @@ impl Tools {
     ) -> Attempt {
         let over = |kind, message| Attempt::Over(Answer::Failed { kind, message });
         let Some(entry) = self.find(name) else { return over("unknown-tool", self.unknown(name)) };
+        if let Err(message) = self.selection.admits(entry) {
+            return over("denied", message);
+        }
         if let Err(message) = consent.fits(name, arguments, approvals::now()) {
             return over("denied", message);
         }
-        let call = Call::new(scope(entry, arguments), consent, eyes);
+        let call = Call::new(entry.scope(arguments), consent, eyes);
         let text = Value::Object(arguments.clone()).to_string();
         let mut step = self.step(&call, Step::Call(name, &text)).await;
         loop {
@@ -286,7 +294,7 @@ impl Tools {
         let Some(entry) = self.find(name) else {
             return (Vec::new(), Some(Answer::Failed { kind: "unknown-tool", message: self.unknown(name) }));
         };
-        let scope = Arc::new(scope(entry, arguments));
+        let scope = Arc::new(entry.scope(arguments));
         let ledger = Arc::new(Mutex::new(Ledger::default()));
         let text = Value::Object(arguments.clone()).to_string();
         let _permit = self.running.acquire().await;
@@ -311,17 +319,7 @@ impl Tools {
 
     /// The sentence for a name that no tool has.
     pub fn unknown(&self, name: &str) -> String {
-        let nearest = self
-            .catalogue
-            .iter()
-            .map(|entry| (strsim::damerau_levenshtein(name, &entry.tool.name), &entry.tool.name))
-            .min();
-        match nearest {
-            Some((distance, near)) if distance <= 8 => {
-                format!("There is no tool `{name}`. Did you mean `{near}`?")
-            }
-            _ => format!("There is no tool `{name}`; `tools/list` names those there are."),
-        }
+        self.catalogue.unknown(name)
     }
 }
 
@@ -346,41 +344,6 @@ impl Call {
 enum Step<'a> {
     Call(&'a str, &'a str),
     Resume(&'a str),
-}
-
-/// Checks a declaration and resolves its calls; one that makes no sense is a defect of the build.
-fn entry(tool: Tool) -> Result<Entry> {
-    let named = (1..=64).contains(&tool.name.len())
-        && tool.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    ensure!(named, "a tool's name has 1 to 64 letters, digits, underscores and hyphens; one has another");
-    let methods = tool.calls.iter().map(|call| {
-        Verb::parse(&call.verb)
-            .and_then(|verb| proxmox_api::find(verb, &call.path))
-            .with_context(|| format!("{}: no such API method: {} {}", tool.name, call.verb, call.path))
-    });
-    let methods: Vec<&'static Method> = methods.collect::<Result<_>>()?;
-    // Clients let through unasked what only reads.
-    let reads = methods.iter().all(|method| method.verb.reads());
-    ensure!(reads || !tool.annotations.read_only, "{} says that it only reads, but declares more", tool.name);
-    Ok(Entry { tool, methods })
-}
-
-/// What this call is about: the tool's declared methods, on the node and the guest that the arguments name.
-/// Where they name one in a way that cannot be read, it is about nothing.
-fn scope(entry: &Entry, arguments: &Map<String, Value>) -> Scope {
-    let mut scope = Scope::new(entry.methods.iter().copied());
-    match arguments.get("node") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(node)) => scope = scope.on_node(node),
-        Some(_) => return Scope::default(),
-    }
-    let vmid = match arguments.get("vmid") {
-        None | Some(Value::Null) => return scope,
-        Some(Value::Number(number)) => number.as_u64().and_then(|vmid| u32::try_from(vmid).ok()),
-        Some(Value::String(text)) => text.parse().ok().filter(|vmid: &u32| vmid.to_string() == *text),
-        Some(_) => None,
-    };
-    vmid.map_or_else(Scope::default, |vmid| scope.on_guest(vmid))
 }
 
 fn locked(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
@@ -423,7 +386,8 @@ fn explain(failure: Failure, ledger: &Ledger) -> Answer {
     Answer::Failed { kind: word(failure.kind), message: message.unwrap_or(failure.message) }
 }
 
-fn refusal(refusal: &Refusal) -> String {
+/// A refusal for the user, with the line that would allow it.
+pub(crate) fn refusal(refusal: &Refusal) -> String {
     let Refusal::Denied(denied) = refusal else { return refusal.to_string() };
     match (denied.grant(), denied.remedy()) {
         (Some(grant), _) => format!(

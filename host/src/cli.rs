@@ -22,6 +22,10 @@ over the environment, the environment over the file.
   PROXMOX_PROFILES_FILE   the file that holds profiles (~/.config/proxmox-mcp/profiles.toml)
   PROXMOX_NODE_ALLOWLIST  nodes that may be touched at all, such as `pve1,pve2`
   PROXMOX_VMID_ALLOWLIST  guests that may be touched at all, such as `100,200-299`
+  PROXMOX_TOOLSETS        toolsets to offer, such as `overview,guests`, or `all`
+  PROXMOX_TOOLS           tools to offer beside those toolsets
+  PROXMOX_EXCLUDE_TOOLS   tools to turn off
+  PROXMOX_READ_ONLY       true: every tool that changes something is off
   PROXMOX_CA_FILE         PEM file of the authorities that may sign the server's certificate
   PROXMOX_FINGERPRINT     SHA-256 fingerprint of the server's certificate
   PROXMOX_VERIFY_TLS      false: take any certificate; whoever sits in between can then read the token
@@ -171,6 +175,19 @@ pub struct Options {
     /// Guests that may be touched at all
     #[arg(long, global = true, value_name = "VMIDS", help_heading = "Permissions")]
     pub vmid_allowlist: Option<String>,
+
+    /// Toolsets to offer, such as `overview,guests`, or `all` [default: all but planning and admin are listed]
+    #[arg(long, global = true, value_name = "NAMES", help_heading = "Tools")]
+    pub toolsets: Option<String>,
+    /// Tools to offer beside those toolsets
+    #[arg(long, global = true, value_name = "NAMES", help_heading = "Tools")]
+    pub tools: Option<String>,
+    /// Tools to turn off
+    #[arg(long, global = true, value_name = "NAMES", help_heading = "Tools")]
+    pub exclude_tools: Option<String>,
+    /// Turn off every tool that changes something
+    #[arg(long, global = true, help_heading = "Tools")]
+    pub read_only: bool,
 
     /// Write each call, and each request behind it, to this file; where that fails, nothing is changed
     #[arg(long, global = true, value_name = "FILE", help_heading = "Oversight")]

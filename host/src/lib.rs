@@ -12,11 +12,13 @@
 //! | what is written down, and what stops changes? | [`watch`] |
 //! | where is MCP spoken? | [`mcp`] |
 //! | where do settings come from? | [`settings`], [`cli`] |
+//! | which tools are listed? | [`catalogue`], [`selection`], [`reach`] |
 //! | what is permitted, and where was that said? | [`permissions`], [`profiles`] |
 
 pub mod approvals;
 pub mod boundary;
 pub mod calls;
+pub mod catalogue;
 pub mod cli;
 mod code_config;
 pub mod commands;
@@ -27,6 +29,8 @@ pub mod mcp;
 pub mod permissions;
 pub mod pools;
 pub mod profiles;
+pub mod reach;
+pub mod selection;
 pub mod settings;
 pub mod tls;
 pub mod watch;

@@ -12,6 +12,7 @@ use proxmox_mcp_host::cli::{AuditCommand, Cli, Command, GrantsCommand, Options};
 use proxmox_mcp_host::egress::Egress;
 use proxmox_mcp_host::mcp::{self, Server};
 use proxmox_mcp_host::permissions::Permissions;
+use proxmox_mcp_host::selection::Selection;
 use proxmox_mcp_host::settings::{self, Sources};
 use proxmox_mcp_host::tls::Trust;
 use proxmox_mcp_host::watch::Safeguards;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
 /// Everything that can be wrong with the settings is found out here.
 struct Prepared {
     permissions: Permissions,
+    selection: Selection,
     gate: Gate,
     /// The same with what may be asked for.
     wide: Option<Gate>,
@@ -78,6 +80,7 @@ fn prepare(options: &Options) -> Result<Prepared> {
     let gate = |grants| Gate::new(grants, permissions.walls().clone(), connection.login.clone());
     let (wide, gate) = (permissions.with_asking().map(gate), gate(permissions.grants().clone()));
     Ok(Prepared {
+        selection: Selection::gather(options, &sources)?,
         permissions,
         gate,
         wide,
@@ -92,6 +95,7 @@ fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
     let code = runtime.block_on(async {
         let tools = Tools::load(prepared.gate, prepared.egress).await?.guarded(prepared.safeguards.clone());
+        let tools = tools.selecting(prepared.selection)?;
         let tools = Arc::new(match prepared.wide {
             Some(wide) => tools.asking(wide),
             None => tools,

@@ -106,11 +106,16 @@ fn each(mut f: impl FnMut(&str, &Case)) {
     }
 }
 
+/// The definitions of all tools.
+fn all_tools(sim: &Sim) -> Value {
+    let mut client = Client::connect(sim, &["--allow-elevated", "--toolsets", "all"]);
+    client.request("tools/list", json!({}))["result"]["tools"].clone()
+}
+
 #[test]
 fn every_tool_has_its_cases() {
     let sim = Sim::start(Options::instant()).unwrap();
-    let mut client = Client::connect(&sim, &[]);
-    let listed = client.request("tools/list", json!({}))["result"]["tools"].clone();
+    let listed = all_tools(&sim);
     let names: BTreeSet<String> =
         listed.as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap().to_owned()).collect();
     let cases: BTreeSet<String> = files().into_keys().collect();
@@ -135,7 +140,7 @@ fn every_tool_has_its_cases() {
 #[test]
 fn answers_are_as_accepted_and_data_is_as_declared() {
     let sim = Sim::start(Options::instant()).unwrap();
-    let listed = Client::connect(&sim, &[]).request("tools/list", json!({}))["result"]["tools"].clone();
+    let listed = all_tools(&sim);
     let schemas: BTreeMap<String, Value> = listed
         .as_array()
         .unwrap()

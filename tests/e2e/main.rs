@@ -16,6 +16,7 @@ mod demo;
 mod grants;
 mod harness;
 mod house;
+mod listing;
 mod oversight;
 mod protocol;
 mod settings;

@@ -9,8 +9,8 @@ use crate::request::{RawRequest, Request};
 use crate::subject::{Subjects, subjects};
 use crate::verdict::{Need, Verdict};
 use crate::walls::Walls;
-use crate::{answer, decide, demand};
-use proxmox_api::{Method, rules};
+use crate::{answer, decide, demand, route, volume};
+use proxmox_api::{Method, Verb, rules};
 
 /// Which pools guests and storages are in; the host looks it up. A grant on a pool reaches its members.
 pub trait Pools {
@@ -39,6 +39,8 @@ impl Pools for NoPools {
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     methods: Vec<&'static Method>,
+    /// Methods that it may call with just these values in the path.
+    named: Vec<(&'static Method, Vec<String>)>,
     nodes: Vec<String>,
     guests: Vec<u32>,
 }
@@ -47,6 +49,26 @@ impl Scope {
     /// A call of a tool that declared these methods.
     pub fn new(methods: impl IntoIterator<Item = &'static Method>) -> Self {
         Scope { methods: methods.into_iter().collect(), ..Scope::default() }
+    }
+
+    /// The same, and besides the method that this verb and path (below `/api2/json`) mean, with just the
+    /// values that this path has. A path that means none adds nothing.
+    #[must_use]
+    pub fn naming(mut self, verb: Verb, path: &str) -> Self {
+        if let Ok(found) = route::find(verb, &format!("/api2/json{path}")) {
+            let values = found.values.into_iter().map(|(_, text)| text.into_owned());
+            self.named.push((found.method, values.collect()));
+        }
+        self
+    }
+
+    /// The same, about the guests that this volume belongs to besides those named before, if there are any.
+    #[must_use]
+    pub fn on_owners_of(mut self, volume: &str) -> Self {
+        if !self.guests.is_empty() {
+            self.guests.extend(volume::owners(volume));
+        }
+        self
     }
 
     /// The same, about this node and those named before: requests about another are refused.
@@ -62,6 +84,13 @@ impl Scope {
     pub fn on_guest(mut self, vmid: u32) -> Self {
         self.guests.push(vmid);
         self
+    }
+
+    fn declares(&self, request: &Request) -> bool {
+        let same = |method: &Method| method.verb == request.method.verb && method.path == request.method.path;
+        let values = || request.path.iter().map(|(_, text)| text);
+        self.methods.iter().any(|method| same(method))
+            || self.named.iter().any(|(method, named)| same(method) && named.iter().eq(values()))
     }
 
     fn admits(&self, subject: &Subject) -> bool {
@@ -178,7 +207,7 @@ const fn wall_of(subject: &Subject) -> Wall {
 
 fn in_scope(request: &Request, subjects: &Subjects, scope: &Scope) -> Result<(), Denied> {
     let method = request.method;
-    if !scope.methods.iter().any(|declared| declared.verb == method.verb && declared.path == method.path) {
+    if !scope.declares(request) {
         return Err(Denied::NotDeclared(method));
     }
     if let Some(other) = subjects.iter().find(|subject| !scope.admits(subject)) {

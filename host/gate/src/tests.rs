@@ -9,6 +9,7 @@ mod parameters;
 mod parameters_of_guests;
 mod pools;
 mod properties;
+mod scope;
 mod table;
 mod verdicts;
 mod walls;

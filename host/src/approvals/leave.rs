@@ -110,6 +110,11 @@ impl Leave {
         Self { narrow, wide, egress, consent }
     }
 
+    /// Whether a person may be asked for a request that the grants refuse.
+    pub(crate) fn may_ask(&self, scope: &Scope, raw: RawRequest<'_>, pools: &Members) -> bool {
+        self.wide.as_ref().is_some_and(|wide| wide.check(scope, raw, pools).is_ok())
+    }
+
     /// Decides on a request that was `denied`.
     pub(crate) async fn decide(
         &self,

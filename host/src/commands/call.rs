@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 
 use crate::approvals::{Asker, Consent, LIFETIME, Nobody, Question, Reply, Request};
-use crate::calls::{Answer, Entry, Tools};
+use crate::calls::{Answer, Tools};
+use crate::catalogue::Entry;
 use crate::engine::Pending;
 
 /// Calls a tool and prints its answer: text, or with `json` the data. Exit code 1 where it fails.

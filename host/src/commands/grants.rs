@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::tools::{Reach, beyond, reach};
-use crate::calls::{Entry, Tools};
+use crate::calls::Tools;
+use crate::catalogue::Entry;
 use crate::permissions::{AllowList, Origin, Permissions};
+use crate::reach::{Reach, beyond, reach};
 
 /// Prints what is in force, as text or as JSON.
 ///

@@ -1,0 +1,39 @@
+//! What the gate would decide about a request that is not sent: for a tool that shows what it would do.
+//! It tells a tool no more than the refusal of the request itself would.
+
+use bytes::Bytes;
+use http::Response;
+use http::header::CONTENT_TYPE;
+use http_body_util::{BodyExt, Full};
+use proxmox_gate::RawRequest;
+use serde_json::json;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::{Boundary, Refusal};
+use crate::calls;
+use crate::pools::Members;
+
+/// The authority that stands for the question.
+pub(super) const AUTHORITY: &str = "verdict.pve.internal";
+
+impl Boundary {
+    /// The decision about a request, as the component reads it.
+    pub(super) fn verdict(&self, raw: RawRequest<'_>, pools: &Members) -> Result<Response<WasiBody>, Error> {
+        let verdict = self.gate.explain(&self.scope, raw, pools);
+        let needs: Vec<_> = verdict
+            .needs
+            .iter()
+            .map(|need| json!([format!("{} on {}", need.privilege, need.path), need.covered_by.is_some()]))
+            .collect();
+        let asks = verdict.outcome.is_err()
+            && self.leave.as_ref().is_some_and(|leave| leave.may_ask(&self.scope, raw, pools));
+        let why =
+            verdict.outcome.as_ref().err().map(|denied| calls::refusal(&Refusal::Denied(denied.clone())));
+        let data = json!({"allowed": verdict.outcome.is_ok(), "asks": asks, "needs": needs, "why": why.unwrap_or_default()});
+        let body = Full::new(Bytes::from(json!({"data": data}).to_string()));
+        Response::builder()
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.map_err(|never| match never {}).boxed_unsync())
+            .map_err(|_| Error::HttpProtocolError)
+    }
+}
