@@ -77,6 +77,14 @@ pub enum Kind {
     Huge(usize),
     /// A body that does not end.
     EndlessBody,
+    /// A head, and then a byte of body each time so much has passed, without end.
+    DripBody(Duration),
+    /// A head that grows by a byte each time so much has passed, without end.
+    DripHead(Duration),
+    /// So many interim answers of this status (`103`) before the real one, each with a cookie.
+    Interim(u16, usize),
+    /// An interim answer each time so much has passed, and never another.
+    EndlessInterim(Duration),
     /// This node goes offline, until the faults are cleared; the rest of the rule is not looked at.
     NodeDown(String),
 }
@@ -84,7 +92,17 @@ pub enum Kind {
 impl Kind {
     /// Whether the request is not carried out at all.
     pub(crate) fn replaces_answer(&self) -> bool {
-        matches!(self, Kind::Status(..) | Kind::NotJson | Kind::Body(_) | Kind::Huge(_) | Kind::EndlessBody)
+        matches!(
+            self,
+            Kind::Status(..)
+                | Kind::NotJson
+                | Kind::Body(_)
+                | Kind::Huge(_)
+                | Kind::EndlessBody
+                | Kind::DripBody(_)
+                | Kind::DripHead(_)
+                | Kind::EndlessInterim(_)
+        )
     }
 
     /// The answer in place of the real one.

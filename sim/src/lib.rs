@@ -1,6 +1,6 @@
 //! A simulated Proxmox VE cluster behind a real TLS server.
 //!
-//! It answers as Proxmox VE 9 does, refusals and oddities included: parameters are checked against
+//! It answers as Proxmox VE 9 does, or 8.4 ([`Release`]), refusals and oddities included: parameters are checked against
 //! the API's schema, permissions against users, tokens, roles and ACLs, tasks take time and can
 //! fail, guests have a small guest agent. Nothing of it touches the machine it runs on; the commands
 //! of the guest agent are interpreted, not run.
@@ -13,10 +13,12 @@
 
 pub mod agent;
 pub mod auth;
+mod docs;
 pub mod failure;
 pub mod faults;
 pub mod handlers;
 pub mod params;
+mod release;
 mod request;
 pub mod rest;
 mod route;
@@ -25,12 +27,14 @@ pub mod world;
 mod worlds;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use failure::Pause;
 use faults::Faults;
 pub use faults::{Fault, Kind as FaultKind};
+pub use release::Release;
 use server::Head;
 use world::World;
 
@@ -63,6 +67,8 @@ pub struct Options {
     pub frozen: bool,
     /// The port to listen on; 0 takes a free one.
     pub port: u16,
+    /// The release of Proxmox VE that the nodes run.
+    pub release: Release,
 }
 
 impl Default for Options {
@@ -81,6 +87,7 @@ impl Default for Options {
             refresh: Duration::from_secs(2),
             frozen: false,
             port: 0,
+            release: Release::default(),
         }
     }
 }
@@ -194,6 +201,8 @@ pub(crate) struct Shared {
     world: Mutex<World>,
     faults: Mutex<Faults>,
     requests: Mutex<Vec<Logged>>,
+    /// Bytes of all bodies in `requests`.
+    body_bytes: AtomicUsize,
 }
 
 impl Shared {
@@ -206,11 +215,15 @@ impl Shared {
     }
 
     pub(crate) fn log(&self, request: Logged) {
-        /// A long-running simulator keeps the latest requests only.
+        /// A long-running simulator keeps the latest requests only, and so many bytes of bodies.
         const KEPT: usize = 100_000;
+        const KEPT_BYTES: usize = 64 << 20;
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        if requests.len() >= KEPT {
-            requests.drain(..KEPT / 2);
+        let bytes = self.body_bytes.fetch_add(request.body.len(), Ordering::Relaxed) + request.body.len();
+        if requests.len() >= KEPT || bytes > KEPT_BYTES {
+            let half = requests.len() / 2;
+            let freed: usize = requests.drain(..half).map(|r| r.body.len()).sum();
+            self.body_bytes.fetch_sub(freed, Ordering::Relaxed);
         }
         requests.push(request);
     }
@@ -241,6 +254,7 @@ impl Sim {
             world: Mutex::new(world),
             faults: Mutex::default(),
             requests: Mutex::default(),
+            body_bytes: AtomicUsize::default(),
         });
         let running = server::start(Arc::clone(&shared), &identity, port)?;
         let (ca_pem, fingerprint) = (identity.ca_pem, identity.fingerprint);
@@ -300,6 +314,7 @@ impl Sim {
     /// Forgets the requests that arrived.
     pub fn clear_requests(&self) {
         self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.shared.body_bytes.store(0, Ordering::Relaxed);
     }
 
     /// Adds a fault. Of several that match a request, the one added first applies.

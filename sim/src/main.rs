@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use proxmox_sim::{Options, Sim, WorldKind};
+use proxmox_sim::{Options, Release, Sim, WorldKind};
 
 /// A simulated Proxmox VE cluster behind a real TLS server.
 #[derive(Debug, Parser)]
@@ -30,6 +30,9 @@ struct Arguments {
     /// The cluster of the recorded exchanges instead of the demo.
     #[arg(long)]
     recorded: bool,
+    /// The release of Proxmox VE: 8.4 or 9.2.
+    #[arg(long, default_value = "9.2")]
+    release: Release,
     /// Freezes clock-dependent figures.
     #[arg(long)]
     frozen: bool,
@@ -60,6 +63,7 @@ fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         port: arguments.port,
         task_seconds: arguments.task_seconds,
         frozen: arguments.frozen,
+        release: arguments.release,
         world: if arguments.recorded { WorldKind::Recorded } else { WorldKind::Demo },
         ..Options::default()
     })?;

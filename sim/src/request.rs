@@ -38,8 +38,35 @@ pub(crate) fn body(content_type: Option<&str>, bytes: &[u8]) -> Result<Raw, Fail
         "application/x-www-form-urlencoded" => Ok(form(&String::from_utf8_lossy(bytes))),
         "application/json" if bytes.is_empty() => Ok(Raw::new()),
         "application/json" => json(bytes),
+        "multipart/form-data" => Ok(multipart(content_type.unwrap_or_default(), bytes)),
         other => Err(Failure::plain(506, format!("upload 'Content-Type '{other}' not implemented"))),
     }
+}
+
+/// The fields of a form with a file. The file itself is its name, and its size in the parameter that
+/// the real server fills with the place where it put the file.
+fn multipart(content_type: &str, bytes: &[u8]) -> Raw {
+    let boundary = content_type.split("boundary=").nth(1).unwrap_or_default().trim_matches('"');
+    let text: String = bytes.iter().copied().map(char::from).collect();
+    let mut raw = Raw::new();
+    for part in text.split(&format!("--{boundary}")) {
+        let Some((head, value)) = part.split_once("\r\n\r\n") else { continue };
+        let value = value.strip_suffix("\r\n").unwrap_or(value);
+        let word = |name: &str| head.split_once(name).and_then(|(_, rest)| rest.split('"').next());
+        let Some(name) = word(" name=\"") else { continue };
+        match word(" filename=\"") {
+            Some(file) => {
+                add(&mut raw, "filename".into(), Value::String(file.to_owned()));
+                add(
+                    &mut raw,
+                    "tmpfilename".into(),
+                    Value::String(format!("/var/tmp/pveupload-{:x}", value.len())),
+                );
+            }
+            None => add(&mut raw, name.to_owned(), Value::String(value.to_owned())),
+        }
+    }
+    raw
 }
 
 /// Adds the query to the body's parameters; the query wins.
@@ -85,6 +112,11 @@ fn add(raw: &mut Raw, name: String, value: Value) {
 fn decode(text: &str) -> String {
     let bytes = percent(text, true);
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A text whose percent-encoding is undone.
+pub(crate) fn decoded(text: &str) -> String {
+    String::from_utf8_lossy(&percent(text, false)).into_owned()
 }
 
 /// Undoes percent-encoding, once; `plus` stands for a blank in forms and queries only.

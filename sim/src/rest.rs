@@ -13,7 +13,7 @@ use crate::auth::{self, Caller};
 use crate::failure::{Failure, Form};
 use crate::server::{Head, Response};
 use crate::world::World;
-use crate::{Shared, handlers, params, request, route};
+use crate::{Shared, docs, handlers, params, request, route};
 
 /// Beyond this a URL does not pass the proxy, in bytes.
 const MAX_URL: usize = 8 * 1024;
@@ -54,6 +54,14 @@ pub(crate) struct Answered {
 
 /// Answers a request. `oversized` says that its body was too large to be read.
 pub(crate) fn answer(shared: &Shared, head: &Head, body: &[u8], oversized: bool) -> Answered {
+    if head.verb == "GET" && head.target == docs::PATH {
+        let response = Response {
+            content_type: Some("application/javascript"),
+            body: docs::FILE.clone(),
+            ..json_response(200, "OK", String::new())
+        };
+        return Answered { response, delay: shared.options.latency };
+    }
     let mut world = shared.world();
     world.settle();
     let mut format = Formatter::Json;
@@ -88,7 +96,7 @@ fn process(
         return Err(Failure::broken_pipe());
     }
     let (format_name, path, query) = request::target(&head.target)?;
-    let routed = route::find(verb, &path);
+    let routed = route::find(verb, &path).filter(|routed| world.release.has(routed.method));
     let open = routed.as_ref().is_some_and(|r| r.method.permission == Permission::World);
     let caller = match auth::identify(world, head) {
         Err(_) if open => Caller::user(""),

@@ -17,7 +17,7 @@ struct Branch {
     /// The branch of a parameter.
     any: Option<Box<Branch>>,
     methods: Vec<&'static Method>,
-    /// A parameter here takes the rest of the path (a volume id holds slashes).
+    /// A parameter here takes the rest of the path (volume ids and networks hold slashes).
     rest: bool,
 }
 
@@ -70,7 +70,7 @@ fn tree() -> &'static Branch {
                     true => branch.any.get_or_insert_default(),
                     false => branch.fixed.entry(segment).or_default(),
                 };
-                branch.rest |= segment == "{volume}";
+                branch.rest |= matches!(segment, "{volume}" | "{cidr}");
             }
             branch.methods.push(method);
         }

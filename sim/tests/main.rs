@@ -1,6 +1,8 @@
 //! Tests of the simulator through its socket.
 
 #[cfg(test)]
+mod effects;
+#[cfg(test)]
 mod replay;
 #[cfg(test)]
 mod schema;

@@ -16,7 +16,6 @@ use crate::support::{Answer, Connection};
 const NOT_COVERED: &[(&[&str], &str)] = &[
     (&["066"], "the recorded machine had no disk counters"),
     (&["180"], "the recorded guest ran another system, which has no version text"),
-    (&["272", "273"], "uploads are not simulated"),
     (&["326"], "asks for a window of time of the recording itself"),
     (&["334"], "the recorded container had no addresses"),
 ];
@@ -81,6 +80,7 @@ impl Replay {
         let sim = Sim::start(options).unwrap();
         // The recording begins with one node that stands alone.
         let (second_node, its_guests) = sim.with_world(|world| {
+            world.clock.hold();
             world.cluster = None;
             let theirs: Vec<u32> =
                 world.guests.values().filter(|g| g.node == "pve2").map(|g| g.vmid).collect();

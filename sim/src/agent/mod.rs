@@ -44,6 +44,10 @@ pub struct Agent {
     pub state: AgentState,
     /// What runs in the guest.
     pub system: System,
+    /// Whether the file systems are frozen.
+    pub frozen: bool,
+    /// Whether its settings forbid all but harmless commands, as RHEL's do.
+    pub strict: bool,
     last_pid: u32,
     processes: BTreeMap<u32, Process>,
     files: BTreeMap<String, Vec<u8>>,
@@ -170,6 +174,7 @@ impl Agent {
     /// Forgets what ran: the guest was stopped or started.
     pub(crate) fn reboot(&mut self) {
         self.processes.clear();
+        self.frozen = false;
     }
 
     /// The content of a file.

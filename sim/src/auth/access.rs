@@ -5,20 +5,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use proxmox_api::privileges::{PRIVILEGES, ROLES};
 
 use super::Caller;
+use crate::Release;
+use crate::release::MONITOR;
 
-/// A set of privileges: one bit for each of [`PRIVILEGES`].
+/// A set of privileges: one bit for each of [`PRIVILEGES`], and one for `VM.Monitor` of version 8.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Privileges(u64);
 
 impl Privileges {
-    /// Every privilege.
-    pub fn all() -> Privileges {
-        PRIVILEGES.iter().copied().collect()
+    /// Every privilege that a release knows.
+    pub fn all(release: Release) -> Privileges {
+        known().filter(|name| release.knows(name)).collect()
     }
 
     /// Whether this privilege is in the set.
     pub fn has(self, name: &str) -> bool {
-        PRIVILEGES.binary_search(&name).is_ok_and(|i| self.0 & (1 << i) != 0)
+        bit(name).is_some_and(|i| self.0 & (1 << i) != 0)
     }
 
     /// Whether the set is empty.
@@ -38,15 +40,27 @@ impl Privileges {
         Privileges(self.0 | other.0)
     }
 
-    /// The names, in alphabetical order.
+    /// The names, in alphabetical order but for the one of version 8.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        PRIVILEGES.iter().copied().enumerate().filter(move |(i, _)| self.0 & (1 << i) != 0).map(|(_, n)| n)
+        known().enumerate().filter(move |(i, _)| self.0 & (1 << i) != 0).map(|(_, n)| n)
+    }
+}
+
+/// All privileges in the order of their bits.
+fn known() -> impl Iterator<Item = &'static str> {
+    PRIVILEGES.iter().copied().chain([MONITOR])
+}
+
+fn bit(name: &str) -> Option<usize> {
+    match name {
+        MONITOR => Some(PRIVILEGES.len()),
+        name => PRIVILEGES.binary_search(&name).ok(),
     }
 }
 
 impl<'a> FromIterator<&'a str> for Privileges {
     fn from_iter<T: IntoIterator<Item = &'a str>>(names: T) -> Privileges {
-        let bits = names.into_iter().filter_map(|n| PRIVILEGES.binary_search(&n).ok());
+        let bits = names.into_iter().filter_map(bit);
         Privileges(bits.fold(0, |set, i| set | (1 << i)))
     }
 }
@@ -62,8 +76,8 @@ pub struct Granted {
 
 impl Granted {
     /// Everything, everywhere.
-    pub fn everything() -> Granted {
-        Granted { set: Privileges::all(), propagated: Privileges::all() }
+    pub fn everything(release: Release) -> Granted {
+        Granted { set: Privileges::all(release), propagated: Privileges::all(release) }
     }
 }
 
@@ -126,10 +140,14 @@ pub struct Access {
     pub users: BTreeMap<String, User>,
     /// Members of groups.
     pub groups: BTreeMap<String, BTreeSet<String>>,
+    /// Comments on groups.
+    pub group_comments: BTreeMap<String, String>,
     /// Roles that were added to the built-in ones.
     pub roles: BTreeMap<String, Privileges>,
     /// ACL entries by path.
     pub acl: BTreeMap<String, Vec<Entry>>,
+    /// The release, which knows more or fewer privileges.
+    pub release: Release,
     /// User of each ticket that was handed out.
     pub tickets: HashMap<String, String>,
 }
@@ -149,11 +167,24 @@ impl Access {
         self.acl.entry(path.into()).or_default().push(entry);
     }
 
+    /// Removes the ACL lines about whomever `gone` picks.
+    pub fn drop_entries(&mut self, gone: impl Fn(&Subject) -> bool) {
+        self.acl.values_mut().for_each(|entries| entries.retain(|entry| !gone(&entry.subject)));
+        self.acl.retain(|_, entries| !entries.is_empty());
+    }
+
     /// The privileges of a role; none for an unknown one.
     pub fn role(&self, name: &str) -> Privileges {
         let built_in = || ROLES.iter().find(|r| r.name == name);
         let added = self.roles.get(name).copied();
-        added.or_else(|| Some(built_in()?.privileges.iter().copied().collect())).unwrap_or_default()
+        added.or_else(|| Some(self.as_released(built_in()?))).unwrap_or_default()
+    }
+
+    /// A built-in role as the release has it.
+    fn as_released(&self, role: &proxmox_api::privileges::Role) -> Privileges {
+        let agent = role.privileges.contains(&"VM.GuestAgent.Unrestricted").then_some(MONITOR);
+        let named = role.privileges.iter().copied().chain(agent);
+        named.filter(|name| self.release.knows(name)).collect()
     }
 
     /// Whether the caller is unrestricted: root@pam or a token of root@pam without separation.
@@ -164,7 +195,7 @@ impl Access {
     /// What the caller may do on `path`. `pools` names the pools that the object of the path is in.
     pub fn granted(&self, caller: &Caller, path: &str, pools: &[&str]) -> Granted {
         let of_user = match caller.user.as_str() {
-            "root@pam" => Granted::everything(),
+            "root@pam" => Granted::everything(self.release),
             user => self.by_acl(&Subject::User(user.into()), path, pools),
         };
         if !self.is_separated(caller) {

@@ -70,9 +70,10 @@ fn run(world: &World, caller: &Caller, check: &Check, params: &Raw) -> Result<()
                 return Err(refused());
             }
             let path = normal(&fill(path, params));
+            let privileges: Vec<&str> = privileges.iter().map(|name| world.release.named(name)).collect();
             match any {
-                true => require_any(world, caller, &path, privileges),
-                false => require(world, caller, &path, privileges),
+                true => require_any(world, caller, &path, &privileges),
+                false => require(world, caller, &path, &privileges),
             }
         }
         Check::All(all) => all.iter().try_for_each(|check| run(world, caller, check, params)),

@@ -72,12 +72,16 @@ fn users(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     let shown = world.access.users.iter().filter(|(id, _)| sees_all || **id == call.caller.user);
     let rows: Vec<Value> = shown
         .filter(|(_, user)| !call.params.has("enabled") || call.params.flag("enabled") == user.enabled)
-        .map(|(id, user)| user_row(id, user, call.params.flag("full")))
+        .map(|(id, user)| {
+            let groups = world.access.groups.iter().filter(|(_, members)| members.contains(id));
+            let groups: Vec<&str> = groups.map(|(name, _)| name.as_str()).collect();
+            user_row(id, user, &groups.join(","), call.params.flag("full"))
+        })
         .collect();
     Ok(json!(rows).into())
 }
 
-fn user_row(id: &str, user: &User, full: bool) -> Value {
+fn user_row(id: &str, user: &User, groups: &str, full: bool) -> Value {
     let mut row = json!({
         "userid": id, "realm-type": realm(id), "enable": u8::from(user.enabled), "expire": user.expire,
     });
@@ -89,7 +93,7 @@ fn user_row(id: &str, user: &User, full: bool) -> Value {
     }
     if full {
         let tokens: Vec<Value> = user.tokens.iter().map(|(name, token)| token_row(name, token)).collect();
-        add(&mut row, json!({ "tokens": tokens, "groups": "" }));
+        add(&mut row, json!({ "tokens": tokens, "groups": groups }));
     }
     row
 }
@@ -103,8 +107,10 @@ fn token_row(name: &str, token: &ApiToken) -> Value {
 }
 
 fn roles(world: &mut World, _: &Call) -> Result<Reply, Failure> {
-    let built_in =
-        ROLES.iter().map(|r| json!({ "roleid": r.name, "privs": r.privileges.join(","), "special": 1 }));
+    let built_in = ROLES.iter().map(|r| {
+        let names: Vec<&str> = world.access.role(r.name).names().collect();
+        json!({ "roleid": r.name, "privs": names.join(","), "special": 1 })
+    });
     let added = world.access.roles.iter().map(|(name, privileges)| {
         json!({ "roleid": name, "privs": privileges.names().collect::<Vec<_>>().join(","), "special": 0 })
     });
@@ -165,12 +171,17 @@ fn create_token(world: &mut World, call: &Call) -> Result<Reply, Failure> {
 fn delete_token(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     let (user, name) = (call.params.text("userid"), call.params.text("tokenid"));
     match owner(world, call)?.tokens.remove(name) {
-        Some(_) => Ok(Value::Null.into()),
+        Some(_) => {
+            let own = format!("{user}!{name}");
+            world.access.drop_entries(|subject| matches!(subject, Subject::Token(id) if *id == own));
+            Ok(Value::Null.into())
+        }
         None => Err(Failure::internal(format!("no such token '{name}' for user '{user}'"))),
     }
 }
 
-fn random_uuid() -> Result<String, Failure> {
+/// A secret for a token.
+pub(super) fn random_uuid() -> Result<String, Failure> {
     let mut bytes = [0; 16];
     let filled = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
     filled.map_err(|_| Failure::internal("no random numbers to be had"))?;

@@ -4,7 +4,7 @@ use proxmox_api::methods as m;
 use serde_json::{Value, json};
 
 use super::guests::guest_of;
-use super::{Row, index, on_node};
+use super::{Row, index, on_node, power};
 use crate::agent::{AgentState, Facts, text};
 use crate::failure::Failure;
 use crate::rest::{Call, Reply};
@@ -21,10 +21,15 @@ pub(super) const ROWS: &[Row] = &[
     on_node(&m::GET_NODES_NODE_QEMU_VMID_AGENT_GET_HOST_NAME, host_name),
     on_node(&m::GET_NODES_NODE_QEMU_VMID_AGENT_NETWORK_GET_INTERFACES, interfaces),
     on_node(&m::GET_NODES_NODE_QEMU_VMID_AGENT_INFO, info),
+    on_node(&m::POST_NODES_NODE_QEMU_VMID_AGENT_FSFREEZE_FREEZE, freeze),
+    on_node(&m::POST_NODES_NODE_QEMU_VMID_AGENT_FSFREEZE_THAW, thaw),
+    on_node(&m::POST_NODES_NODE_QEMU_VMID_AGENT_FSFREEZE_STATUS, freeze_status),
+    on_node(&m::POST_NODES_NODE_QEMU_VMID_AGENT_FSTRIM, trim),
+    on_node(&m::POST_NODES_NODE_QEMU_VMID_AGENT_SHUTDOWN, shutdown),
 ];
 
 /// The guest of the call and what its programs see, if its agent answers.
-fn answering<'w>(world: &'w mut World, call: &Call) -> Result<(&'w mut Guest, Facts), Failure> {
+pub(super) fn answering<'w>(world: &'w mut World, call: &Call) -> Result<(&'w mut Guest, Facts), Failure> {
     let now = world.clock.unix();
     guest_of(world, call)?;
     let guest = world.guests.get_mut(&call.params.vmid());
@@ -38,6 +43,7 @@ fn answering<'w>(world: &'w mut World, call: &Call) -> Result<(&'w mut Guest, Fa
     if guest.agent.state == AgentState::Silent {
         return Err(Failure::silent_agent());
     }
+    refuse(guest, call)?;
     let usage = guest.usage(now);
     let facts = Facts {
         hostname: guest.name.clone(),
@@ -53,8 +59,25 @@ fn answering<'w>(world: &'w mut World, call: &Call) -> Result<(&'w mut Guest, Fa
     Ok((guest, facts))
 }
 
+/// What the agent itself refuses: nearly all while file systems are frozen, the dangerous where it is strict.
+fn refuse(guest: &Guest, call: &Call) -> Result<(), Failure> {
+    let command = match call.method.path.rsplit('/').next().unwrap_or_default() {
+        "file-read" | "file-write" => "file-open",
+        other => other,
+    };
+    let frozen =
+        guest.agent.frozen && !matches!(command, "ping" | "info" | "fsfreeze-status" | "fsfreeze-thaw");
+    let forbidden = guest.agent.strict && matches!(command, "exec" | "exec-status" | "file-open");
+    let why = match (frozen, forbidden) {
+        (true, _) => "the agent is in frozen state",
+        (false, true) => "the command is not allowed",
+        (false, false) => return Ok(()),
+    };
+    Err(Failure::internal(format!("Agent error: Command guest-{command} has been disabled: {why}")))
+}
+
 /// Most answers of the agent come wrapped.
-fn wrapped(result: Value) -> Result<Reply, Failure> {
+pub(super) fn wrapped(result: Value) -> Result<Reply, Failure> {
     Ok(json!({ "result": result }).into())
 }
 
@@ -91,7 +114,53 @@ fn file_read(world: &mut World, call: &Call) -> Result<Reply, Failure> {
             format!("Agent error: failed to open file '{path}' (mode: 'r'): No such file or directory");
         return Err(Failure::internal(text));
     };
-    Ok(json!({ "bytes-read": content.len(), "content": text(content) }).into())
+    let number = |name: &str| call.params.integer(name).and_then(|n| usize::try_from(n).ok());
+    let rest: Vec<u8> = content.into_iter().skip(number("offset").unwrap_or_default()).collect();
+    let part: Vec<u8> = rest.iter().copied().take(number("count").unwrap_or(usize::MAX)).collect();
+    let mut answer = json!({ "bytes-read": part.len() });
+    if let Some(map) = answer.as_object_mut() {
+        if part.len() < rest.len() {
+            map.insert("truncated".into(), json!(1));
+        }
+        map.insert("content".into(), json!(text(part)));
+    }
+    Ok(answer.into())
+}
+
+/// How many file systems a guest has.
+const FILE_SYSTEMS: u32 = 1;
+
+fn freeze(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let (guest, _) = answering(world, call)?;
+    guest.agent.frozen = true;
+    wrapped(json!(FILE_SYSTEMS))
+}
+
+fn thaw(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let (guest, _) = answering(world, call)?;
+    let thawed = if guest.agent.frozen { FILE_SYSTEMS } else { 0 };
+    guest.agent.frozen = false;
+    wrapped(json!(thawed))
+}
+
+fn freeze_status(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let (guest, _) = answering(world, call)?;
+    wrapped(json!(if guest.agent.frozen { "frozen" } else { "thawed" }))
+}
+
+fn trim(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let (guest, _) = answering(world, call)?;
+    let given_back = guest.disk / 10;
+    wrapped(json!({ "paths": [
+        { "path": "/", "trimmed": given_back, "minimum": 0 },
+        { "path": "/boot/efi", "error": "trim not supported" },
+    ] }))
+}
+
+fn shutdown(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let vmid = answering(world, call)?.0.vmid;
+    power::halt(world, vmid, false).map_err(Failure::internal)?;
+    wrapped(Value::Null)
 }
 
 fn file_write(world: &mut World, call: &Call) -> Result<Reply, Failure> {

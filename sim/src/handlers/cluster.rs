@@ -3,6 +3,7 @@
 use proxmox_api::methods as m;
 use serde_json::{Value, json};
 
+use super::config::stored;
 use super::{Row, here, index};
 use crate::failure::Failure;
 use crate::rest::{Call, Reply};
@@ -18,33 +19,14 @@ pub(super) const ROWS: &[Row] = &[
     here(&m::GET_CLUSTER_NEXTID, next_id),
     here(&m::GET_CLUSTER_TASKS, tasks),
     here(&m::GET_CLUSTER_OPTIONS, options),
+    here(&m::PUT_CLUSTER_OPTIONS, change_options),
+    here(&m::GET_CLUSTER_METRICS_EXPORT, metrics),
     here(&m::GET_CLUSTER_LOG, log),
-    here(&m::GET_CLUSTER_HA_STATUS_CURRENT, ha_status),
-    here(&m::GET_CLUSTER_HA_RESOURCES, ha_resources),
-    here(&m::GET_CLUSTER_CEPH_STATUS, ceph_status),
-    here(&m::GET_CLUSTER_REPLICATION, nothing),
-    here(&m::GET_CLUSTER_BACKUP, jobs),
 ];
 
-/// The version that every node here has.
-pub(super) const RELEASE: (&str, &str, &str) = ("9.2", "9.2.11", "14a22df35955d97d");
-
-pub(super) fn version(_: &mut World, _: &Call) -> Result<Reply, Failure> {
-    let (release, version, repoid) = RELEASE;
+pub(super) fn version(world: &mut World, _: &Call) -> Result<Reply, Failure> {
+    let (release, version, repoid) = world.release.version();
     Ok(json!({ "release": release, "version": version, "repoid": repoid }).into())
-}
-
-fn nothing(_: &mut World, _: &Call) -> Result<Reply, Failure> {
-    Ok(json!([]).into())
-}
-
-fn jobs(world: &mut World, _: &Call) -> Result<Reply, Failure> {
-    let rows = world.jobs.iter().enumerate().map(|(number, job)| {
-        let mut row = Value::Object(job.clone());
-        add(&mut row, json!({ "id": format!("backup-{number}"), "type": "vzdump" }));
-        row
-    });
-    Ok(json!(rows.collect::<Vec<_>>()).into())
 }
 
 fn resources(world: &mut World, call: &Call) -> Result<Reply, Failure> {
@@ -95,7 +77,53 @@ fn options(world: &mut World, _: &Call) -> Result<Reply, Failure> {
     let mut tags: Vec<&String> = world.guests.values().flat_map(|g| &g.tags).collect();
     tags.sort_unstable();
     tags.dedup();
-    Ok(json!({ "allowed-tags": tags, "description": "", "mac_prefix": "BC:24:11" }).into())
+    let mut options = json!({ "allowed-tags": tags, "description": "", "mac_prefix": "BC:24:11" });
+    add(&mut options, Value::Object(world.options.clone()));
+    Ok(options.into())
+}
+
+fn change_options(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    for name in call.params.text("delete").split([',', ';', ' ']) {
+        world.options.remove(name);
+    }
+    let given = call.params.iter().filter(|(name, _)| *name != "delete");
+    world.options.extend(given.map(|(name, value)| (name.to_owned(), stored(value))));
+    Ok(Value::Null.into())
+}
+
+/// The figures that go to metric servers, as one list.
+fn metrics(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let now = world.clock.unix();
+    let listed = call.params.text("node-list");
+    let wanted = |node: &str| {
+        let local = !call.params.flag("local-only") || node == world.local;
+        local && (listed.is_empty() || listed.split(',').any(|name| name == node))
+    };
+    let mut rows = Vec::new();
+    let mut put = |id: &str, metric: &str, kind: &str, value: f64| {
+        rows.push(json!({ "id": id, "metric": metric, "timestamp": now, "type": kind, "value": value }));
+    };
+    for node in world.nodes.iter().filter(|n| n.online() && wanted(&n.name)) {
+        let id = format!("node/{}", node.name);
+        put(&id, "cpu_current", "gauge", node.cpu(now));
+        put(&id, "mem_total", "gauge", node.memory as f64);
+        put(&id, "mem_used", "gauge", node.memory_used(now) as f64);
+        put(&id, "uptime", "gauge", node.uptime(now) as f64);
+        for storage in world.storages.iter().filter(|s| s.enabled) {
+            let id = format!("storage/{}/{}", node.name, storage.name);
+            put(&id, "disk_total", "gauge", storage.total as f64);
+            put(&id, "disk_used", "gauge", storage.used(&node.name, now) as f64);
+        }
+    }
+    for guest in world.guests.values().filter(|g| wanted(&g.node)) {
+        let (id, usage) = (guest.id(), guest.usage(now));
+        put(&id, "cpu_current", "gauge", usage.cpu);
+        put(&id, "mem_used", "gauge", usage.memory as f64);
+        put(&id, "net_in", "derive", usage.netin as f64);
+        put(&id, "net_out", "derive", usage.netout as f64);
+        put(&id, "uptime", "gauge", usage.uptime as f64);
+    }
+    Ok(json!({ "data": rows }).into())
 }
 
 fn log(world: &mut World, call: &Call) -> Result<Reply, Failure> {
@@ -122,69 +150,6 @@ fn log(world: &mut World, call: &Call) -> Result<Reply, Failure> {
         }
     }
     rows.truncate(max);
-    Ok(json!(rows).into())
-}
-
-fn ha_status(world: &mut World, _: &Call) -> Result<Reply, Failure> {
-    let now = world.clock.unix();
-    let managed: Vec<_> = world.guests.values().filter(|g| g.ha.is_some()).collect();
-    let mut rows = vec![json!({
-        "id": "quorum", "type": "quorum", "node": world.local,
-        "quorate": u8::from(world.quorate), "status": if world.quorate { "OK" } else { "No quorum!" },
-    })];
-    let armed = if managed.is_empty() { "standby" } else { "armed" };
-    let watchdog =
-        if managed.is_empty() { "standby (CRM watchdog standby)" } else { "armed (CRM watchdog active)" };
-    rows.push(json!({
-        "id": "fencing", "type": "fencing", "node": world.local, "armed-state": armed, "status": watchdog,
-    }));
-    if !managed.is_empty() {
-        let local = &world.local;
-        rows.push(json!({
-            "id": "master", "type": "master", "node": local, "timestamp": now, "status": format!("{local} (active, now)"),
-        }));
-        for node in &world.nodes {
-            let active = managed.iter().any(|g| g.node == node.name);
-            let state = if !node.online() {
-                "old timestamp - dead?"
-            } else if active {
-                "active"
-            } else {
-                "idle"
-            };
-            rows.push(json!({
-                "id": format!("lrm:{}", node.name), "type": "lrm", "node": node.name, "timestamp": now,
-                "status": format!("{} ({state}, now)", node.name),
-            }));
-        }
-    }
-    for guest in managed {
-        let (sid, state) = (sid(guest), guest.ha.clone().unwrap_or_default());
-        rows.push(json!({
-            "id": format!("service:{sid}"), "type": "service", "sid": sid, "node": guest.node, "state": state,
-            "crm_state": state, "request_state": state, "max_relocate": 1, "max_restart": 1,
-            "status": format!("{sid} ({}, {state})", guest.node),
-        }));
-    }
-    Ok(json!(rows).into())
-}
-
-fn sid(guest: &crate::world::Guest) -> String {
-    let kind = if guest.kind == crate::world::GuestKind::Qemu { "vm" } else { "ct" };
-    format!("{kind}:{}", guest.vmid)
-}
-
-fn ha_resources(world: &mut World, _: &Call) -> Result<Reply, Failure> {
-    let rows: Vec<Value> = world
-        .guests
-        .values()
-        .filter_map(|guest| {
-            let sid = sid(guest);
-            let kind = sid.split(':').next().unwrap_or_default().to_owned();
-            let state = guest.ha.as_ref()?;
-            Some(json!({ "sid": sid, "type": kind, "state": state, "digest": guest.digest(), "max_relocate": 1 }))
-        })
-        .collect();
     Ok(json!(rows).into())
 }
 

@@ -4,19 +4,16 @@ use proxmox_api::methods as m;
 use serde_json::{Value, json};
 
 use super::guests::guest_of;
-use super::{Row, on_node};
-use crate::agent::Agent;
+use super::{Row, disks, on_node};
 use crate::auth::permission;
 use crate::failure::{Failure, Pause};
 use crate::rest::{Call, Reply};
-use crate::world::{Guest, GuestKind, Plan, World};
+use crate::world::{Guest, Plan, World};
 
 pub(super) const ROWS: &[Row] = &[
     on_node(&m::PUT_NODES_NODE_QEMU_VMID_CONFIG, change),
     on_node(&m::POST_NODES_NODE_QEMU_VMID_CONFIG, change_later),
     on_node(&m::PUT_NODES_NODE_LXC_VMID_CONFIG, change),
-    on_node(&m::GET_NODES_NODE_QEMU_VMID_FIREWALL_OPTIONS, firewall),
-    on_node(&m::GET_NODES_NODE_LXC_VMID_FIREWALL_OPTIONS, firewall),
 ];
 
 /// Parameters that say how to change, not what.
@@ -25,23 +22,24 @@ const NOT_OPTIONS: &[&str] =
 /// What only root@pam itself may set.
 const ROOT_ONLY: &[&str] = &["args", "hookscript", "lock"];
 
-/// An empty firewall configuration, which has the digest of nothing.
-fn firewall(world: &mut World, call: &Call) -> Result<Reply, Failure> {
-    guest_of(world, call)?;
-    Ok(json!({ "digest": "da39a3ee5e6b4b0d3255bfef95601890afd80709" }).into())
+/// What a call changes.
+struct Wanted {
+    set: Vec<(String, Value)>,
+    delete: Vec<String>,
+    revert: Vec<String>,
 }
 
 fn change(world: &mut World, call: &Call) -> Result<Reply, Failure> {
-    let (set, delete) = wanted(world, call)?;
-    apply(world, call.params.vmid(), set, &delete);
+    let wanted = wanted(world, call)?;
+    apply(world, call.params.vmid(), wanted);
     Ok(Value::Null.into())
 }
 
 fn change_later(world: &mut World, call: &Call) -> Result<Reply, Failure> {
-    let (set, delete) = wanted(world, call)?;
+    let wanted = wanted(world, call)?;
     let vmid = call.params.vmid();
     let effect = Box::new(move |world: &mut World| {
-        apply(world, vmid, set, &delete);
+        apply(world, vmid, wanted);
         Ok(())
     });
     let (takes, id) = (world.takes(0.2), vmid.to_string());
@@ -49,45 +47,70 @@ fn change_later(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     Ok(json!(world.start_task(&call.caller, call.params.node(), plan)).into())
 }
 
-type Options = Vec<(String, Value)>;
-
-/// What the call sets and deletes, once it may.
-fn wanted(world: &World, call: &Call) -> Result<(Options, Vec<String>), Failure> {
-    let set: Options = call
-        .params
-        .iter()
-        .filter(|(name, _)| !NOT_OPTIONS.contains(name))
-        .map(|(name, value)| (name.to_owned(), stored(value)))
-        .collect();
-    let delete: Vec<String> = call
-        .params
-        .text("delete")
-        .split([',', ';', ' '])
-        .filter(|d| !d.is_empty())
-        .map(str::to_owned)
-        .collect();
-    if set.is_empty() && delete.is_empty() {
+/// What the call sets, deletes and takes back, once it may.
+fn wanted(world: &World, call: &Call) -> Result<Wanted, Failure> {
+    let list = |name: &str| -> Vec<String> {
+        let words = call.params.text(name).split([',', ';', ' ']);
+        words.filter(|d| !d.is_empty()).map(str::to_owned).collect()
+    };
+    let (delete, revert) = (list("delete"), list("revert"));
+    let names: Vec<&str> =
+        call.params.iter().map(|(name, _)| name).filter(|name| !NOT_OPTIONS.contains(name)).collect();
+    if names.is_empty() && delete.is_empty() && revert.is_empty() {
         return Err(Failure::internal("no options specified"));
     }
-    for name in set.iter().map(|(name, _)| name).chain(&delete) {
+    for name in names.iter().copied().chain(delete.iter().chain(&revert).map(String::as_str)) {
         may_set(world, call, name)?;
     }
     let guest = guest_of(world, call)?;
+    changeable(world, call, guest)?;
+    if let Some(both) = delete.iter().find(|name| names.contains(&name.as_str())) {
+        return Err(Failure::parameter(
+            "delete",
+            format!("duplicate property '{both}' with conflicting values"),
+        ));
+    }
+    if let Some(key) = delete.iter().find(|key| guest.protection && guest.disk_of(key).is_some()) {
+        let (noun, vmid) = (guest.kind.noun(), guest.vmid);
+        return Err(Failure::internal(format!(
+            "can't remove {noun} {vmid} - protection mode enabled ({key})"
+        )));
+    }
+    let mut with_new = guest.clone();
+    let set = call.params.iter().filter(|(name, _)| !NOT_OPTIONS.contains(name));
+    let set: Result<Vec<(String, Value)>, Failure> = set
+        .map(|(name, value)| {
+            let value = disks::made(world, call, &with_new, name, stored(value))?;
+            with_new.set(name, value.clone());
+            Ok((name.to_owned(), value))
+        })
+        .collect();
+    Ok(Wanted { set: set?, delete, revert })
+}
+
+/// Refuses where the configuration file cannot be written: held, changed meanwhile, locked, read-only.
+pub(super) fn changeable(world: &World, call: &Call, guest: &Guest) -> Result<(), Failure> {
     if guest.held {
         let file = format!("/var/lock/{}/lock-{}.conf", guest.kind.config_dir(), guest.vmid);
         let text = format!("can't lock file '{file}' - got timeout");
         return Err(Failure { pause: Pause::FileLock, ..Failure::internal(text) });
     }
-    if call.params.optional("digest").is_some_and(|digest| digest != guest.digest()) {
-        return Err(Failure::internal("checksum mismatch (file change by other user?)"));
-    }
+    same_digest(call, &guest.digest())?;
     if let Some(lock) = guest.lock.as_ref().filter(|_| !call.params.flag("skiplock")) {
         return Err(Failure::internal(format!("{} is locked ({lock})", guest.kind.noun())));
     }
-    if !world.quorate {
-        return Err(Failure::internal(read_only(guest, world.last_pid)));
+    match world.quorate {
+        true => Ok(()),
+        false => Err(Failure::internal(read_only(guest, world.last_pid))),
     }
-    Ok((set, delete))
+}
+
+/// Refuses a change that was made for another state of a file.
+pub(super) fn same_digest(call: &Call, digest: &str) -> Result<(), Failure> {
+    match call.params.optional("digest").is_none_or(|wanted| wanted == digest) {
+        true => Ok(()),
+        false => Err(Failure::internal("checksum mismatch (file change by other user?)")),
+    }
 }
 
 /// The text of a write without a majority, when `/etc/pve` is read-only.
@@ -97,7 +120,7 @@ pub(super) fn read_only(guest: &Guest, pid: u32) -> String {
 }
 
 /// A value as a configuration file keeps it: truth values are 1 and 0.
-fn stored(value: &Value) -> Value {
+pub(super) fn stored(value: &Value) -> Value {
     match value {
         Value::Bool(b) => json!(u8::from(*b)),
         other => other.clone(),
@@ -129,63 +152,15 @@ fn may_set(world: &World, call: &Call, name: &str) -> Result<(), Failure> {
     permission::require(world, &call.caller, &format!("/vms/{}", call.params.vmid()), &[privilege])
 }
 
-fn apply(world: &mut World, vmid: u32, set: Options, delete: &[String]) {
+fn apply(world: &mut World, vmid: u32, wanted: Wanted) {
     let Some(guest) = world.guests.get_mut(&vmid) else { return };
-    for name in delete {
-        remove(guest, name);
+    for name in &wanted.revert {
+        guest.pending.remove(name);
     }
-    for (name, value) in set {
-        put(guest, &name, value);
+    for name in &wanted.delete {
+        guest.take_out(name);
     }
-}
-
-fn remove(guest: &mut Guest, name: &str) {
-    match name {
-        "tags" => guest.tags.clear(),
-        "protection" => guest.protection = false,
-        "lock" => guest.lock = None,
-        "agent" => guest.agent = Agent::default(),
-        "cores" => guest.cores = 1,
-        _ => {}
-    }
-    guest.extra.remove(name);
-}
-
-/// Sets an option of a guest's configuration.
-pub(super) fn put(guest: &mut Guest, name: &str, value: Value) {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let number = text.split(['=', ',']).find_map(|part| part.parse::<u64>().ok());
-    match (name, number) {
-        ("name" | "hostname", _) => guest.name = text,
-        ("ostype", _) => guest.ostype = text,
-        ("memory", Some(mib)) => guest.memory = mib << 20,
-        ("swap", Some(mib)) if guest.kind == GuestKind::Lxc => guest.swap = mib << 20,
-        ("cores", Some(cores)) => {
-            guest.cores = u32::try_from(cores).unwrap_or(1);
-            if guest.kind == GuestKind::Lxc {
-                guest.extra.insert(name.into(), value);
-            }
-        }
-        ("tags", _) => {
-            guest.tags =
-                text.split([';', ',', ' ']).filter(|t| !t.is_empty()).map(str::to_lowercase).collect();
-            guest.tags.sort_unstable();
-            guest.tags.dedup();
-        }
-        ("protection", _) => guest.protection = text == "1",
-        ("lock", _) => guest.lock = Some(text),
-        ("agent", Some(0)) => guest.agent = Agent::default(),
-        // An agent that was not there before needs an installation in the guest to answer.
-        ("agent", _) if !guest.agent_configured() => guest.agent = Agent::silent(),
-        ("agent", _) => {}
-        ("net0", _) => {
-            if let Some(mac) = text.split([',', '=']).find(|part| part.len() == 17 && part.contains(':')) {
-                guest.mac = mac.to_owned();
-            }
-            guest.extra.insert(name.into(), json!(text));
-        }
-        _ => {
-            guest.extra.insert(name.into(), value);
-        }
+    for (name, value) in wanted.set {
+        guest.change(&name, value);
     }
 }

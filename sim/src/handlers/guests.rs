@@ -1,10 +1,12 @@
 //! Guests: lists, status, configuration, figures over time.
 
+use std::collections::BTreeMap;
+
 use proxmox_api::methods as m;
 use serde_json::{Map, Value, json};
 
 use super::nodes::points;
-use super::{Row, here, index, on_node};
+use super::{Row, here, index, on_node, snapshots};
 use crate::failure::Failure;
 use crate::rest::{Call, Reply};
 use crate::world::resources::add;
@@ -47,7 +49,7 @@ fn list(world: &mut World, call: &Call) -> Result<Reply, Failure> {
         .map(|g| {
             let mut row = figures(g, now);
             if full && kind == GuestKind::Qemu {
-                add(&mut row, json!({ "qmpstatus": g.status() }));
+                add(&mut row, json!({ "qmpstatus": g.qmp_status() }));
                 add(&mut row, network_cards(g, now));
             }
             row
@@ -128,7 +130,7 @@ fn current(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     };
     add(&mut row, json!({ "ha": ha }));
     if guest.kind == GuestKind::Qemu {
-        add(&mut row, json!({ "qmpstatus": guest.status() }));
+        add(&mut row, json!({ "qmpstatus": guest.qmp_status() }));
         if guest.agent_configured() {
             add(&mut row, json!({ "agent": 1 }));
         }
@@ -143,10 +145,8 @@ fn current(world: &mut World, call: &Call) -> Result<Reply, Failure> {
 fn config(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     let guest = guest_of(world, call)?;
     let mut config = match call.params.optional("snapshot") {
-        Some(name) if !guest.snapshots.iter().any(|s| s.name == name) => {
-            return Err(Failure::internal(format!("snapshot '{name}' does not exist")));
-        }
-        _ => guest.config(),
+        Some(name) => snapshots::config_of(guest, name)?,
+        None => guest.config(call.params.flag("current")),
     };
     config.insert("digest".into(), json!(guest.digest()));
     Ok(Value::Object(config).into())
@@ -154,11 +154,31 @@ fn config(world: &mut World, call: &Call) -> Result<Reply, Failure> {
 
 fn pending(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     let guest = guest_of(world, call)?;
-    let mut config = guest.config();
+    let mut config = guest.config(true);
     config.insert("digest".into(), json!(guest.digest()));
-    let rows: Vec<Value> =
-        config.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
-    Ok(json!(rows).into())
+    Ok(json!(pending_rows(config, &guest.pending)).into())
+}
+
+/// Each option with its value and what waits for a start.
+pub(super) fn pending_rows(
+    config: Map<String, Value>,
+    pending: &BTreeMap<String, Option<Value>>,
+) -> Vec<Value> {
+    let new = pending
+        .iter()
+        .filter(|(key, _)| !config.contains_key(*key))
+        .filter_map(|(key, value)| Some(json!({ "key": key, "pending": value.as_ref()? })));
+    let new: Vec<Value> = new.collect();
+    let known = config.into_iter().map(|(key, value)| {
+        let mut row = json!({ "key": key, "value": value });
+        match pending.get(&key) {
+            Some(Some(value)) => add(&mut row, json!({ "pending": value })),
+            Some(None) => add(&mut row, json!({ "delete": 1 })),
+            None => {}
+        }
+        row
+    });
+    known.chain(new).collect()
 }
 
 fn rrddata(world: &mut World, call: &Call) -> Result<Reply, Failure> {

@@ -1,17 +1,36 @@
 //! What each method does. One row of the registry for each method, one function for each row.
 
 mod access;
+mod addresses;
 mod agent;
+mod agent_more;
+mod backups;
+mod ceph;
+mod cloudinit;
 mod cluster;
 mod config;
+mod create;
+mod disks;
+mod firewall;
 mod guests;
+mod ha;
+mod images;
 mod lifecycle;
+mod machine;
+mod migrate;
 mod nodes;
 mod pools;
 mod power;
+mod prune;
+mod replication;
+mod sdn;
+mod services;
 mod snapshots;
 mod storage;
+mod storage_config;
+mod system;
 mod tasks;
+mod users;
 mod volumes;
 
 use std::collections::HashMap;
@@ -50,17 +69,36 @@ const fn here(method: &'static Method, run: Handler) -> Row {
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     let tables = [
         access::ROWS,
+        addresses::ROWS,
         agent::ROWS,
+        agent_more::ROWS,
+        backups::ROWS,
+        ceph::ROWS,
+        cloudinit::ROWS,
         cluster::ROWS,
         config::ROWS,
+        create::ROWS,
+        disks::ROWS,
+        firewall::ROWS,
         guests::ROWS,
+        ha::ROWS,
+        images::ROWS,
         lifecycle::ROWS,
+        machine::ROWS,
+        migrate::ROWS,
         nodes::ROWS,
         pools::ROWS,
         power::ROWS,
+        prune::ROWS,
+        replication::ROWS,
+        sdn::ROWS,
+        services::ROWS,
         snapshots::ROWS,
         storage::ROWS,
+        storage_config::ROWS,
+        system::ROWS,
         tasks::ROWS,
+        users::ROWS,
         volumes::ROWS,
     ];
     tables.into_iter().flatten()

@@ -16,15 +16,10 @@ pub(super) const ROWS: &[Row] = &[
     here(&m::GET_NODES_NODE_RRDDATA, rrddata),
     on_node(&m::GET_NODES_NODE_DISKS_LIST, disks),
     on_node(&m::GET_NODES_NODE_DISKS_SMART, smart),
-    on_node(&m::GET_NODES_NODE_SERVICES, services),
-    on_node(&m::GET_NODES_NODE_TIME, time),
-    on_node(&m::GET_NODES_NODE_DNS, dns),
-    on_node(&m::GET_NODES_NODE_SUBSCRIPTION, subscription),
-    on_node(&m::GET_NODES_NODE_CEPH_STATUS, cluster::ceph_status),
 ];
 
 /// The node of the call's path. It is known: the request got through to it.
-fn node_of<'w>(world: &'w World, call: &Call) -> Result<&'w Node, Failure> {
+pub(super) fn node_of<'w>(world: &'w World, call: &Call) -> Result<&'w Node, Failure> {
     let name = call.params.node();
     world.node(name).ok_or_else(|| Failure::internal(format!("no such cluster node '{name}'")))
 }
@@ -38,10 +33,10 @@ fn status(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     let now = world.clock.unix();
     let node = node_of(world, call)?;
     let (used, disk) = (node.memory_used(now), node.rootfs_used(now));
-    let (release, build) = ("6.17.4-1-pve", "#1 SMP PREEMPT_DYNAMIC PMX 6.17.4-1 (2026-10-14T09:12Z)");
+    let (release, build) = world.release.kernel();
     let boot =
         if node.efi { json!({ "mode": "efi", "secureboot": 0 }) } else { json!({ "mode": "legacy-bios" }) };
-    let (_, version, repoid) = cluster::RELEASE;
+    let (_, version, repoid) = world.release.version();
     let available = node.memory - used;
     Ok(json!({
         "uptime": node.uptime(now), "cpu": node.cpu(now), "wait": 0.0012, "idle": 0,
@@ -171,52 +166,4 @@ fn attributes(disk: &Disk, degrees: u32) -> Value {
         row(177, "Wear_Leveling_Count", 100 - disk.wear, disk.wear.to_string()),
         row(194, "Temperature_Celsius", 100 - degrees, format!("{degrees} (Min/Max 19/{})", degrees + 11)),
     ])
-}
-
-fn services(world: &mut World, call: &Call) -> Result<Reply, Failure> {
-    let clustered = world.cluster.is_some();
-    let node = node_of(world, call)?;
-    let all = [
-        ("chrony", "chrony, an NTP client/server", true),
-        ("corosync", "Corosync Cluster Engine", clustered),
-        ("cron", "Regular background program processing daemon", true),
-        ("pve-cluster", "The Proxmox VE cluster filesystem", true),
-        ("pve-firewall", "Proxmox VE firewall", true),
-        ("pve-ha-crm", "PVE Cluster HA Resource Manager Daemon", clustered),
-        ("pve-ha-lrm", "PVE Local HA Resource Manager Daemon", clustered),
-        ("pvedaemon", "PVE API Daemon", true),
-        ("pveproxy", "PVE API Proxy Server", true),
-        ("pvestatd", "PVE Status Daemon", true),
-        ("sshd", "OpenBSD Secure Shell server", true),
-    ];
-    let rows: Vec<Value> = all
-        .iter()
-        .map(|(name, about, runs)| {
-            let runs = *runs && node.online();
-            json!({
-                "service": name, "name": name, "desc": about, "unit-state": "enabled",
-                "state": if runs { "running" } else { "dead" },
-                "active-state": if runs { "active" } else { "inactive" },
-            })
-        })
-        .collect();
-    Ok(json!(rows).into())
-}
-
-fn time(world: &mut World, _: &Call) -> Result<Reply, Failure> {
-    let now = world.clock.unix();
-    Ok(json!({ "timezone": "UTC", "time": now, "localtime": now }).into())
-}
-
-fn dns(_: &mut World, _: &Call) -> Result<Reply, Failure> {
-    Ok(json!({ "search": "example.com", "dns1": "10.20.0.1" }).into())
-}
-
-fn subscription(_: &mut World, _: &Call) -> Result<Reply, Failure> {
-    Ok(json!({
-        "status": "notfound", "message": "There is no subscription key",
-        "serverid": "0123456789ABCDEF0123456789ABCDEF",
-        "url": "https://www.proxmox.com/en/proxmox-virtual-environment/pricing",
-    })
-    .into())
 }

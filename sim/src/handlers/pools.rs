@@ -4,6 +4,7 @@ use proxmox_api::methods as m;
 use serde_json::{Value, json};
 
 use super::{Row, here};
+use crate::auth::permission;
 use crate::failure::Failure;
 use crate::rest::{Call, Reply};
 use crate::world::resources::{add, guest_row};
@@ -13,6 +14,9 @@ pub(super) const ROWS: &[Row] = &[
     here(&m::GET_POOLS, list),
     here(&m::GET_POOLS_POOLID, one),
     here(&m::POST_POOLS, create),
+    here(&m::PUT_POOLS, change),
+    here(&m::PUT_POOLS_POOLID, change),
+    here(&m::DELETE_POOLS, delete),
     here(&m::DELETE_POOLS_POOLID, delete),
 ];
 
@@ -83,6 +87,62 @@ fn create(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     }
     let comment = call.params.text("comment").to_owned();
     world.pools.insert(name, Pool { comment, ..Pool::default() });
+    Ok(Value::Null.into())
+}
+
+fn change(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let (name, params) = (call.params.text("poolid"), &call.params);
+    let failed = |why: String| Failure::internal(format!("update pools failed: {why}"));
+    let pool = world.pools.get(name).ok_or_else(|| failed(format!("pool '{name}' does not exist")))?;
+    let words = |key: &str| -> Vec<String> {
+        params.text(key).split([',', ';', ' ']).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+    };
+    let guests: Vec<u32> = words("vms").iter().filter_map(|id| id.parse().ok()).collect();
+    let (storages, removes) = (words("storage"), params.flag("delete"));
+    for vmid in &guests {
+        permission::require_any(
+            world,
+            &call.caller,
+            &format!("/vms/{vmid}"),
+            &["Permissions.Modify", "VM.Allocate"],
+        )?;
+        let other = world.pool_of(*vmid).filter(|other| *other != name);
+        let why = if removes && !pool.guests.contains(vmid) {
+            Some(format!("VM {vmid} is not a pool member"))
+        } else if !removes && pool.guests.contains(vmid) {
+            Some(format!("VM {vmid} is already a pool member"))
+        } else if !removes && !world.guests.contains_key(vmid) {
+            Some(format!("VM {vmid} does not exist"))
+        } else {
+            other.filter(|_| !removes && !params.flag("allow-move")).map(|other| {
+                format!("VM {vmid} belongs already to pool '{other}' and 'allow-move' is not set")
+            })
+        };
+        if let Some(why) = why {
+            return Err(failed(why));
+        }
+    }
+    for storage in &storages {
+        let path = format!("/storage/{storage}");
+        permission::require_any(world, &call.caller, &path, &["Permissions.Modify", "Datastore.Allocate"])?;
+        if !removes && !world.storages.iter().any(|s| s.name == *storage) {
+            return Err(failed(format!("storage '{storage}' does not exist")));
+        }
+    }
+    if !removes {
+        world.pools.values_mut().for_each(|pool| pool.guests.retain(|id| !guests.contains(id)));
+    }
+    let Some(pool) = world.pools.get_mut(name) else { return Ok(Value::Null.into()) };
+    if let Some(comment) = params.optional("comment") {
+        comment.clone_into(&mut pool.comment);
+    }
+    if removes {
+        pool.guests.retain(|id| !guests.contains(id));
+        pool.storages.retain(|name| !storages.contains(name));
+    } else {
+        pool.guests.extend(guests);
+        pool.storages.extend(storages);
+    }
     Ok(Value::Null.into())
 }
 

@@ -4,7 +4,8 @@ use proxmox_api::methods as m;
 use serde_json::json;
 
 use super::guests::{guest_of, kind_of};
-use super::{Row, on_node};
+use super::{Row, here, index, on_node, tasks};
+use crate::auth::permission;
 use crate::failure::Failure;
 use crate::rest::{Call, Reply};
 use crate::world::{Guest, GuestKind, Plan, World};
@@ -15,6 +16,12 @@ pub(super) const ROWS: &[Row] = &[
     on_node(&m::POST_NODES_NODE_QEMU_VMID_STATUS_SHUTDOWN, shutdown),
     on_node(&m::POST_NODES_NODE_QEMU_VMID_STATUS_REBOOT, reboot),
     on_node(&m::POST_NODES_NODE_QEMU_VMID_STATUS_RESET, reset),
+    on_node(&m::POST_NODES_NODE_QEMU_VMID_STATUS_SUSPEND, suspend),
+    on_node(&m::POST_NODES_NODE_QEMU_VMID_STATUS_RESUME, resume),
+    here(&m::GET_NODES_NODE_QEMU_VMID_STATUS, index),
+    here(&m::GET_NODES_NODE_LXC_VMID_STATUS, index),
+    on_node(&m::POST_NODES_NODE_LXC_VMID_STATUS_SUSPEND, suspend),
+    on_node(&m::POST_NODES_NODE_LXC_VMID_STATUS_RESUME, resume),
     on_node(&m::POST_NODES_NODE_LXC_VMID_STATUS_START, start),
     on_node(&m::POST_NODES_NODE_LXC_VMID_STATUS_STOP, stop),
     on_node(&m::POST_NODES_NODE_LXC_VMID_STATUS_SHUTDOWN, shutdown),
@@ -33,7 +40,7 @@ fn start(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     }
     let log: Vec<String> = guest.start_warning.iter().map(|w| format!("WARN: {w}")).collect();
     let warnings = log.len();
-    let fails_early = guest.running || guest.template || guest.lock.is_some();
+    let fails_early = guest.running || guest.template || (guest.lock.is_some() && !guest.is_hibernated());
     let takes = world.takes(if fails_early { 0.1 } else { 1.0 });
     run(world, call, "start", takes, (log, warnings), boot)
 }
@@ -76,13 +83,16 @@ fn reboot(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     world.need_quorum()?;
     let guest = guest_of(world, call)?;
     if !guest.running {
-        let text = match guest.kind {
-            GuestKind::Qemu => "VM not running".to_owned(),
-            GuestKind::Lxc => format!("CT {} not running", guest.vmid),
-        };
-        return Err(Failure::internal(text));
+        return Err(not_running(guest));
     }
     run(world, call, "reboot", world.takes(3.0), no_log(), restart)
+}
+
+fn not_running(guest: &Guest) -> Failure {
+    Failure::internal(match guest.kind {
+        GuestKind::Qemu => "VM not running".to_owned(),
+        GuestKind::Lxc => format!("CT {} not running", guest.vmid),
+    })
 }
 
 fn reset(world: &mut World, call: &Call) -> Result<Reply, Failure> {
@@ -91,7 +101,39 @@ fn reset(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     if !guest.running {
         return Err(Failure::internal(format!("VM {} not running", guest.vmid)));
     }
-    run(world, call, "reset", world.takes(0.1), no_log(), restart)
+    run(world, call, "reset", world.takes(0.1), no_log(), press_reset)
+}
+
+/// Stops the processors, or writes the memory to disk and turns the machine off.
+fn suspend(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    only_root_skips_locks(call)?;
+    let guest = guest_of(world, call)?;
+    let to_disk = call.params.flag("todisk");
+    if to_disk {
+        let path = format!("/vms/{}", guest.vmid);
+        permission::require(world, &call.caller, &path, &["VM.Config.Disk"])?;
+    } else if call.params.has("statestorage") {
+        return Err(Failure::parameter("statestorage", "missing property - 'todisk'"));
+    }
+    if !guest.running {
+        return Err(not_running(guest));
+    }
+    if to_disk {
+        return run(world, call, "hibernate", world.takes(3.0), no_log(), hibernate);
+    }
+    run(world, call, "pause", world.takes(0.2), no_log(), pause)
+}
+
+fn resume(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    only_root_skips_locks(call)?;
+    let guest = guest_of(world, call)?;
+    if guest.is_hibernated() {
+        return run(world, call, "resume", world.takes(1.5), no_log(), boot);
+    }
+    if !guest.running {
+        return Err(not_running(guest));
+    }
+    run(world, call, "resume", world.takes(0.2), no_log(), unpause)
 }
 
 fn no_log() -> (Vec<String>, usize) {
@@ -114,11 +156,32 @@ fn run(
     change: Change,
 ) -> Result<Reply, Failure> {
     let vmid = call.params.vmid();
+    let managed = world.guests.get(&vmid).is_some_and(|g| g.ha.is_some());
+    if managed && let Some((kind, state)) = order(action) {
+        // HA is asked, and its task is over when it has taken the order.
+        let effect = Box::new(move |world: &mut World| {
+            still_there(world, vmid)?;
+            world.ask_ha(vmid, state);
+            Ok(())
+        });
+        let log = vec![format!("Requesting HA {action} for {} {vmid}", kind_of(call).noun())];
+        return tasks::on_guest(world, call, kind, 0.2, log, effect);
+    }
     let force = call.params.flag("forceStop");
     let kind = task_kind(kind_of(call), action);
     let effect = Box::new(move |world: &mut World| change(world, vmid, force));
     let plan = Plan { kind, id: vmid.to_string(), takes, log, warnings, effect };
     Ok(json!(world.start_task(&call.caller, call.params.node(), plan)).into())
+}
+
+/// What HA is asked for in place of an action: the type of the task and the state.
+fn order(action: &str) -> Option<(&'static str, &'static str)> {
+    match action {
+        "start" => Some(("hastart", "started")),
+        "stop" => Some(("hastop", "stopped")),
+        "shutdown" => Some(("hashutdown", "stopped")),
+        _ => None,
+    }
 }
 
 /// The type of a task: `qmstart`, `vzstop`.
@@ -128,7 +191,12 @@ fn task_kind(kind: GuestKind, action: &str) -> &'static str {
         (GuestKind::Qemu, "stop") => "qmstop",
         (GuestKind::Qemu, "shutdown") => "qmshutdown",
         (GuestKind::Qemu, "reboot") => "qmreboot",
+        (GuestKind::Qemu, "pause") => "qmpause",
+        (GuestKind::Qemu, "hibernate") => "qmsuspend",
+        (GuestKind::Qemu, "resume") => "qmresume",
         (GuestKind::Qemu, _) => "qmreset",
+        (GuestKind::Lxc, "pause") => "vzsuspend",
+        (GuestKind::Lxc, "resume") => "vzresume",
         (GuestKind::Lxc, "start") => "vzstart",
         (GuestKind::Lxc, "stop") => "vzstop",
         (GuestKind::Lxc, "shutdown") => "vzshutdown",
@@ -157,6 +225,9 @@ fn boot(world: &mut World, vmid: u32, _: bool) -> Result<(), String> {
             GuestKind::Lxc => "you can't start a CT if it's a template".into(),
         });
     }
+    if guest.is_hibernated() {
+        guest.lock = None;
+    }
     unlocked(guest)?;
     if guest.running {
         return Err(format!("{} {vmid} already running", guest.kind.noun()));
@@ -164,6 +235,7 @@ fn boot(world: &mut World, vmid: u32, _: bool) -> Result<(), String> {
     if let Some(failure) = &guest.start_failure {
         return Err(failure.clone());
     }
+    guest.apply_pending();
     guest.running = true;
     guest.started = now;
     guest.pid = pid + 1;
@@ -171,11 +243,32 @@ fn boot(world: &mut World, vmid: u32, _: bool) -> Result<(), String> {
     Ok(())
 }
 
-fn halt(world: &mut World, vmid: u32, _: bool) -> Result<(), String> {
+pub(super) fn halt(world: &mut World, vmid: u32, _: bool) -> Result<(), String> {
     let guest = still_there(world, vmid)?;
     unlocked(guest)?;
-    guest.running = false;
+    (guest.running, guest.paused) = (false, false);
+    guest.apply_pending();
     guest.agent.reboot();
+    Ok(())
+}
+
+fn hibernate(world: &mut World, vmid: u32, _: bool) -> Result<(), String> {
+    let guest = still_there(world, vmid)?;
+    unlocked(guest)?;
+    (guest.running, guest.paused) = (false, false);
+    guest.lock = Some("suspended".into());
+    Ok(())
+}
+
+fn pause(world: &mut World, vmid: u32, _: bool) -> Result<(), String> {
+    let guest = still_there(world, vmid)?;
+    unlocked(guest)?;
+    guest.paused = true;
+    Ok(())
+}
+
+fn unpause(world: &mut World, vmid: u32, _: bool) -> Result<(), String> {
+    still_there(world, vmid)?.paused = false;
     Ok(())
 }
 
@@ -192,6 +285,19 @@ fn turn_off(world: &mut World, vmid: u32, force: bool) -> Result<(), String> {
     halt(world, vmid, force)
 }
 
+/// Starts the processors anew; the machine itself stays as it was made.
+fn press_reset(world: &mut World, vmid: u32, _: bool) -> Result<(), String> {
+    let guest = still_there(world, vmid)?;
+    unlocked(guest)?;
+    if !guest.running {
+        return Err(format!("{} {vmid} not running", guest.kind.noun()));
+    }
+    guest.paused = false;
+    guest.agent.reboot();
+    Ok(())
+}
+
+/// Shuts down and starts: what waited for that happens.
 fn restart(world: &mut World, vmid: u32, _: bool) -> Result<(), String> {
     let now = world.clock.unix();
     let guest = still_there(world, vmid)?;
@@ -199,7 +305,8 @@ fn restart(world: &mut World, vmid: u32, _: bool) -> Result<(), String> {
     if !guest.running {
         return Err(format!("{} {vmid} not running", guest.kind.noun()));
     }
-    guest.started = now;
+    (guest.started, guest.paused) = (now, false);
+    guest.apply_pending();
     guest.agent.reboot();
     Ok(())
 }

@@ -3,11 +3,13 @@
 use proxmox_api::methods as m;
 use serde_json::{Value, json};
 
+use super::nodes::points;
 use super::{Row, here, index, on_node};
 use crate::auth::permission;
 use crate::failure::Failure;
 use crate::rest::{Call, Reply};
-use crate::world::{Guest, GuestKind, Storage, World};
+use crate::world::resources::add;
+use crate::world::{Guest, GuestDisk, GuestKind, Storage, World};
 
 pub(super) const ROWS: &[Row] = &[
     here(&m::GET_STORAGE, configured),
@@ -15,9 +17,13 @@ pub(super) const ROWS: &[Row] = &[
     on_node(&m::GET_NODES_NODE_STORAGE, list),
     here(&m::GET_NODES_NODE_STORAGE_STORAGE, index),
     on_node(&m::GET_NODES_NODE_STORAGE_STORAGE_STATUS, status),
+    on_node(&m::GET_NODES_NODE_STORAGE_STORAGE_RRDDATA, rrddata),
     on_node(&m::GET_NODES_NODE_STORAGE_STORAGE_CONTENT, content),
     on_node(&m::GET_NODES_NODE_STORAGE_STORAGE_CONTENT_VOLUME, volume),
 ];
+
+/// What the configuration of storages is told by. It is one file for all of them.
+pub(super) const CONFIG_DIGEST: &str = "b023bb58c86da66564e7da114c1a15842cbe635d";
 
 /// What lets a caller see a storage.
 const SEES: &[&str] = &["Datastore.Audit", "Datastore.AllocateSpace"];
@@ -45,13 +51,16 @@ fn one_configured(world: &mut World, call: &Call) -> Result<Reply, Failure> {
 fn configuration(storage: &Storage) -> Value {
     let mut row = json!({
         "storage": storage.name, "type": storage.kind, "content": storage.content_text(),
-        "digest": "b023bb58c86da66564e7da114c1a15842cbe635d",
+        "digest": CONFIG_DIGEST,
     });
     if let Some(map) = row.as_object_mut() {
+        if !storage.enabled {
+            map.insert("disable".into(), json!(1));
+        }
         if storage.shared {
             map.insert("shared".into(), json!(1));
         }
-        map.extend(storage.options.iter().map(|(key, value)| ((*key).to_owned(), json!(value))));
+        map.extend(storage.options.iter().map(|(key, value)| (key.clone(), json!(value))));
     }
     row
 }
@@ -76,6 +85,15 @@ fn status(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     Ok(storage_of(world, call.params.text("storage"))?.status(call.params.node(), now, false).into())
 }
 
+fn rrddata(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    let (now, node) = (world.clock.unix(), call.params.node());
+    let storage = storage_of(world, call.params.text("storage"))?;
+    Ok(points(now, call, |time| {
+        let used = storage.used_then(node, time, now);
+        json!({ "total": storage.total, "used": used }).as_object().cloned()
+    }))
+}
+
 fn content(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     let storage = storage_of(world, call.params.text("storage"))?;
     let node = call.params.node();
@@ -90,13 +108,17 @@ fn content(world: &mut World, call: &Call) -> Result<Reply, Failure> {
                 ("vmid", v.vmid.map(|id| json!(id))),
                 ("subtype", v.subtype.map(|s| json!(s))),
                 ("notes", v.notes.as_ref().map(|n| json!(n))),
+                ("protected", v.protected.then(|| json!(1))),
             ];
             map.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         }
         row
     });
-    let on_storage = |g: &&Guest| g.storage == storage.name && (storage.shared || g.node == node);
-    let disks = world.guests.values().filter(on_storage).map(|g| guest_disk(storage, g));
+    let near = world.guests.values().filter(|g| storage.shared || g.node == node);
+    let disks = near.flat_map(|g| {
+        let disks = g.disks().into_iter().filter(|d| d.storage == storage.name);
+        disks.map(|d| guest_disk(storage, g, &d)).collect::<Vec<_>>()
+    });
     let wanted = |row: &Value| {
         call.params.optional("content").is_none_or(|content| row["content"] == *content)
             && call.params.integer("vmid").is_none_or(|vmid| row["vmid"] == vmid)
@@ -112,16 +134,16 @@ fn content(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     Ok(json!(rows).into())
 }
 
-fn guest_disk(storage: &Storage, guest: &Guest) -> Value {
+fn guest_disk(storage: &Storage, guest: &Guest, disk: &GuestDisk) -> Value {
     let format = match (guest.kind, storage.kind) {
         (GuestKind::Lxc, "zfspool") => "subvol",
-        (_, "dir") if guest.volume.ends_with("qcow2") => "qcow2",
+        (_, "dir") if disk.volume.ends_with("qcow2") => "qcow2",
         _ => "raw",
     };
     let content = if guest.kind == GuestKind::Lxc { "rootdir" } else { "images" };
     json!({
-        "volid": format!("{}:{}", storage.name, guest.volume), "content": content, "format": format,
-        "size": guest.disk, "vmid": guest.vmid, "ctime": guest.started,
+        "volid": disk.volid(), "content": content, "format": format, "size": disk.size,
+        "vmid": guest.vmid, "ctime": guest.started,
     })
 }
 
@@ -130,15 +152,28 @@ fn volume(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     permission::require_any(world, &call.caller, &format!("/storage/{}", storage.name), SEES)?;
     let wanted = call.params.text("volume");
     let name = wanted.strip_prefix(&format!("{}:", storage.name)).unwrap_or(wanted);
+    let volid = format!("{}:{name}", storage.name);
     let Some(found) = storage.volumes.iter().find(|v| v.name == name) else {
-        return Err(Failure::internal(format!("volume '{}:{name}' does not exist", storage.name)));
+        let disk = world.guests.values().flat_map(Guest::disks).find(|disk| disk.volid() == volid);
+        let size = disk.ok_or_else(|| Failure::internal(format!("volume '{volid}' does not exist")))?.size;
+        return Ok(
+            json!({ "path": format!("/dev/{name}"), "size": size, "used": size, "format": "raw" }).into()
+        );
     };
-    let root = storage.options.iter().find(|(key, _)| *key == "path").map_or("/mnt/pve", |(_, path)| path);
+    let root = storage.options.iter().find(|(key, _)| key == "path").map_or("/mnt/pve", |(_, path)| path);
     let file = name.rsplit('/').next().unwrap_or_default();
     let dir = match found.content {
         "vztmpl" => "template/cache",
         "iso" => "template/iso",
         _ => "dump",
     };
-    Ok(json!({ "path": format!("{root}/{dir}/{file}"), "size": found.size, "used": found.size, "format": "raw" }).into())
+    let path = format!("{root}/{dir}/{file}");
+    let mut row = json!({ "path": path, "size": found.size, "used": found.size, "format": "raw" });
+    if found.content == "backup" {
+        add(&mut row, json!({ "protected": u8::from(found.protected), "format": found.format }));
+    }
+    if let Some(notes) = &found.notes {
+        add(&mut row, json!({ "notes": notes }));
+    }
+    Ok(row.into())
 }

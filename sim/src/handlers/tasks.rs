@@ -8,7 +8,8 @@ use crate::auth::permission;
 use crate::failure::Failure;
 use crate::params::Params;
 use crate::rest::{Call, Reply};
-use crate::world::{Task, Upid, World};
+use crate::world::task::Effect;
+use crate::world::{Plan, Task, Upid, World};
 
 pub(super) const ROWS: &[Row] = &[
     on_node(&m::GET_NODES_NODE_TASKS, list),
@@ -17,6 +18,33 @@ pub(super) const ROWS: &[Row] = &[
     on_node(&m::GET_NODES_NODE_TASKS_UPID_LOG, log),
     on_node(&m::DELETE_NODES_NODE_TASKS_UPID, interrupt),
 ];
+
+/// Starts the task of a call about a guest and answers with its id.
+pub(super) fn on_guest(
+    world: &mut World,
+    call: &Call,
+    kind: &'static str,
+    times: f64,
+    log: Vec<String>,
+    effect: Effect,
+) -> Result<Reply, Failure> {
+    let (id, takes) = (call.params.vmid().to_string(), world.takes(times));
+    let plan = Plan { kind, id, takes, log, warnings: 0, effect };
+    Ok(json!(world.start_task(&call.caller, call.params.node(), plan)).into())
+}
+
+/// Starts the task of a call about something that is no guest; `id` says what.
+pub(super) fn on_node_itself(
+    world: &mut World,
+    call: &Call,
+    (kind, id): (&'static str, String),
+    times: f64,
+    log: Vec<String>,
+    effect: Effect,
+) -> Result<Reply, Failure> {
+    let plan = Plan { kind, id, takes: world.takes(times), log, warnings: 0, effect };
+    Ok(json!(world.start_task(&call.caller, call.params.node(), plan)).into())
+}
 
 fn list(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     let params = &call.params;

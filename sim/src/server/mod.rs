@@ -164,6 +164,16 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
             return Ok(false);
         }
         Some(Kind::EndlessBody) => return endless(io, &answered.response).await,
+        Some(Kind::DripBody(pause)) => {
+            let head = wire::response_head(&answered.response, 0, false);
+            return drip(io, &head, b"x", pause).await;
+        }
+        Some(Kind::DripHead(pause)) => return drip(io, b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x", pause).await,
+        Some(Kind::EndlessInterim(pause)) => return drip(io, b"", &interim(102), pause).await,
+        Some(Kind::Interim(status, count)) => {
+            io.write_all(&interim(status).repeat(count)).await?;
+            wire::write(io, &answered.response, keep).await?;
+        }
         _ => wire::write(io, &answered.response, keep).await?,
     }
     if !keep {
@@ -204,4 +214,25 @@ async fn endless(io: &mut (impl AsyncWrite + Unpin), response: &Response) -> std
         io.write_all(&piece).await?;
         io.flush().await?;
     }
+}
+
+/// Sends `first`, and then `piece` again and again with a pause between, until the peer has had enough.
+async fn drip(
+    io: &mut (impl AsyncWrite + Unpin),
+    first: &[u8],
+    piece: &[u8],
+    pause: Duration,
+) -> std::io::Result<bool> {
+    io.write_all(first).await?;
+    loop {
+        io.write_all(piece).await?;
+        io.flush().await?;
+        sleep(pause).await;
+    }
+}
+
+/// An interim answer, as a proxy in between sends it.
+fn interim(status: u16) -> Vec<u8> {
+    format!("HTTP/1.1 {status} Interim\r\nLink: </x>; rel=preload\r\nSet-Cookie: interim=1\r\n\r\n")
+        .into_bytes()
 }

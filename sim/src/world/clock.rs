@@ -10,6 +10,8 @@ const FROZEN_AT: u64 = 1_795_341_600;
 pub struct Clock {
     start: Instant,
     skipped: Duration,
+    /// Where the clock was held.
+    held: Option<Duration>,
     /// Unix time in seconds at the start.
     base: u64,
     frozen: bool,
@@ -21,6 +23,7 @@ impl Clock {
         Clock {
             start: Instant::now(),
             skipped: Duration::ZERO,
+            held: None,
             base: if frozen { FROZEN_AT } else { now },
             frozen,
         }
@@ -28,7 +31,12 @@ impl Clock {
 
     /// Time since the cluster was made. It goes on in a frozen cluster too, so that tasks end.
     pub fn elapsed(&self) -> Duration {
-        self.start.elapsed() + self.skipped
+        self.held.unwrap_or_else(|| self.start.elapsed()) + self.skipped
+    }
+
+    /// Lets no time pass from now on but what is skipped, however slow the machine is.
+    pub fn hold(&mut self) {
+        self.held = Some(self.start.elapsed());
     }
 
     /// Unix time in seconds, which figures and time stamps are made from; stands still when frozen.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::disks::GuestDisk;
 use super::figures::{counter, drift, fraction, part, seed};
 use crate::agent::Agent;
 
@@ -79,6 +80,12 @@ pub struct Guest {
     pub disk: u64,
     /// The volume of its disk, below the storage.
     pub volume: String,
+    /// The key of that disk in the configuration (`scsi0`, `rootfs`); empty where it has none.
+    pub disk_key: String,
+    /// Further options of that disk, as the configuration has them (`discard=on`).
+    pub disk_options: String,
+    /// Sizes in bytes of volumes that it has and does not use, by volume id.
+    pub unused: BTreeMap<String, u64>,
     /// MAC address of its network card; empty for none.
     pub mac: String,
     /// Its address.
@@ -87,8 +94,16 @@ pub struct Guest {
     pub ostype: String,
     /// The rest of its configuration.
     pub extra: BTreeMap<String, Value>,
-    /// Its snapshots.
+    /// Changes that wait for the next start: a value, or none for a removal.
+    pub pending: BTreeMap<String, Option<Value>>,
+    /// Its snapshots, the oldest first.
     pub snapshots: Vec<Snapshot>,
+    /// The snapshot that it was put back to, unless a later one was made since.
+    pub rolled_back: Option<String>,
+    /// Whether its processors stand still.
+    pub paused: bool,
+    /// Whether its agent froze its file systems.
+    pub frozen: bool,
     /// The guest agent of a virtual machine.
     pub agent: Agent,
     /// State in HA, for a managed guest.
@@ -110,7 +125,7 @@ pub struct Guest {
 }
 
 /// A snapshot of a guest.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Its name.
     pub name: String,
@@ -124,6 +139,8 @@ pub struct Snapshot {
     pub with_memory: bool,
     /// Whether the guest ran then.
     pub running: bool,
+    /// The configuration then; empty where it was not kept.
+    pub config: Map<String, Value>,
 }
 
 /// What a guest uses now.
@@ -172,6 +189,9 @@ impl Guest {
             storage: "local-zfs".into(),
             disk: 32 << 30,
             volume,
+            disk_key: if kind == GuestKind::Qemu { "scsi0" } else { "rootfs" }.into(),
+            disk_options: String::new(),
+            unused: BTreeMap::new(),
             mac: format!(
                 "BC:24:11:{:02X}:{:02X}:{:02X}",
                 (vmid >> 16) & 0xff,
@@ -181,7 +201,11 @@ impl Guest {
             ip: format!("10.20.{}.{}", (vmid >> 8) & 0xff, vmid & 0xff),
             ostype: ostype.into(),
             extra: BTreeMap::new(),
+            pending: BTreeMap::new(),
             snapshots: Vec::new(),
+            rolled_back: None,
+            paused: false,
+            frozen: false,
             agent: Agent::default(),
             ha: None,
             load: 0.1,
@@ -242,8 +266,36 @@ impl Guest {
         self.agent.configured()
     }
 
-    /// The configuration without its digest.
-    pub fn config(&self) -> Map<String, Value> {
+    /// What its processors do, as the hypervisor has it: `running`, `paused`, `stopped`.
+    pub fn qmp_status(&self) -> &'static str {
+        if self.running && self.paused { "paused" } else { self.status() }
+    }
+
+    /// Whether its memory lies on disk until it is started or resumed.
+    pub fn is_hibernated(&self) -> bool {
+        self.lock.as_deref() == Some("suspended")
+    }
+
+    /// The snapshot that its disks go on from.
+    pub fn parent(&self) -> Option<&str> {
+        self.rolled_back.as_deref().or_else(|| self.snapshots.last().map(|s| s.name.as_str()))
+    }
+
+    /// The configuration without its digest: the one in force, or with what waits for a start.
+    pub fn config(&self, in_force: bool) -> Map<String, Value> {
+        let mut config = self.config_in_force();
+        if !in_force {
+            for (name, value) in &self.pending {
+                match value {
+                    Some(value) => config.insert(name.clone(), value.clone()),
+                    None => config.remove(name),
+                };
+            }
+        }
+        config
+    }
+
+    fn config_in_force(&self) -> Map<String, Value> {
         let mut config: Map<String, Value> = self.extra.clone().into_iter().collect();
         match self.kind {
             GuestKind::Qemu => self.qemu_config(&mut config),
@@ -263,8 +315,11 @@ impl Guest {
         if let Some(lock) = &self.lock {
             put("lock", json!(lock));
         }
-        if let Some(last) = self.snapshots.last() {
-            put("parent", json!(last.name));
+        if let Some(parent) = self.parent() {
+            put("parent", json!(parent));
+        }
+        if let Some(main) = self.disks().into_iter().find(|d| d.key == self.disk_key) {
+            config.insert(main.key.clone(), json!(GuestDisk::text(&main)));
         }
         config
     }
@@ -278,12 +333,13 @@ impl Guest {
         if self.cores > 1 {
             put("cores", json!(self.cores));
         }
-        put("scsi0", json!(format!("{}:{},size={}", self.storage, self.volume, size_text(self.disk))));
         if !self.mac.is_empty() {
             put("net0", json!(format!("virtio={},bridge=vmbr0", self.mac)));
         }
         put("scsihw", json!("virtio-scsi-single"));
-        put("boot", json!("order=scsi0"));
+        if !self.disk_key.is_empty() {
+            put("boot", json!(format!("order={}", self.disk_key)));
+        }
         put("smbios1", json!(format!("uuid={}", uuid(&self.name, u64::from(self.vmid)))));
         put("vmgenid", json!(uuid(&self.name, u64::from(self.vmid) + 1)));
         put("meta", json!("creation-qemu=10.0.2,ctime=1741256400"));
@@ -300,24 +356,17 @@ impl Guest {
         put("arch", json!("amd64"));
         put("memory", json!(self.memory >> 20));
         put("swap", json!(self.swap >> 20));
-        put("rootfs", json!(format!("{}:{},size={}", self.storage, self.volume, size_text(self.disk))));
-        let net = format!("name=eth0,bridge=vmbr0,hwaddr={},ip={}/24,type=veth", self.mac, self.ip);
-        put("net0", json!(net));
+        if !self.mac.is_empty() {
+            let net = format!("name=eth0,bridge=vmbr0,hwaddr={},ip={}/24,type=veth", self.mac, self.ip);
+            put("net0", json!(net));
+        }
     }
 
     /// SHA-1 of the configuration, as hexadecimal digits; changes with every change.
     pub fn digest(&self) -> String {
-        let text = Value::Object(self.config()).to_string();
+        let text = json!([self.config(true), self.pending]).to_string();
         let sha1 = &ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
         ring::digest::digest(sha1, text.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect()
-    }
-}
-
-/// A size as a volume's option has it: `32G`.
-fn size_text(bytes: u64) -> String {
-    match bytes >> 20 {
-        mib if mib >= 1024 && mib % 1024 == 0 => format!("{}G", mib / 1024),
-        mib => format!("{mib}M"),
     }
 }
 

@@ -1,18 +1,26 @@
 //! The state of the simulated cluster.
 
 pub mod clock;
+pub mod disks;
 pub(crate) mod figures;
+pub mod firewall;
 pub mod guest;
+pub mod ha;
+pub mod jobs;
 pub mod node;
 pub mod resources;
+mod settings;
 pub mod storage;
+pub mod system;
 pub mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use clock::Clock;
+pub use disks::GuestDisk;
 pub use guest::{Guest, GuestKind, Snapshot};
+pub use jobs::Replication;
 pub use node::{Disk, Node, NodeState};
 pub use storage::{Storage, Volume};
 pub use task::{Plan, Task, Upid};
@@ -31,6 +39,17 @@ pub struct Pool {
     pub guests: BTreeSet<u32>,
     /// Names of its storages.
     pub storages: BTreeSet<String>,
+}
+
+/// Software-defined networks, row by row as the API has them.
+#[derive(Clone, Debug, Default)]
+pub struct Sdn {
+    /// Zones.
+    pub zones: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// Virtual networks.
+    pub vnets: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// Subnets of the virtual networks.
+    pub subnets: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// The whole cluster.
@@ -52,8 +71,20 @@ pub struct World {
     pub access: Access,
     /// All tasks, in the order of their start.
     pub tasks: Vec<Task>,
-    /// Scheduled backup jobs, as they were given.
-    pub jobs: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// Scheduled backup jobs.
+    pub jobs: jobs::BackupJobs,
+    /// Firewalls: `cluster`, `node/pve1`, `guest/101`.
+    pub firewalls: BTreeMap<String, firewall::Firewall>,
+    /// Software-defined networks.
+    pub sdn: Sdn,
+    /// High availability.
+    pub ha: ha::Ha,
+    /// Options of the whole cluster, as they were set.
+    pub options: serde_json::Map<String, serde_json::Value>,
+    /// The release of Proxmox VE that the nodes run.
+    pub release: crate::Release,
+    /// Replication jobs by id.
+    pub replications: BTreeMap<String, Replication>,
     /// Whether the cluster has a majority.
     pub quorate: bool,
     /// Whether nodes reach each other by SSH, which moving a guest needs.
@@ -79,9 +110,15 @@ impl World {
             guests: BTreeMap::new(),
             storages: Vec::new(),
             pools: BTreeMap::new(),
-            access: Access::default(),
+            access: Access { release: options.release, ..Access::default() },
             tasks: Vec::new(),
-            jobs: Vec::new(),
+            jobs: BTreeMap::new(),
+            firewalls: BTreeMap::new(),
+            sdn: Sdn::default(),
+            ha: ha::Ha::default(),
+            options: serde_json::Map::new(),
+            release: options.release,
+            replications: BTreeMap::new(),
             quorate: true,
             ssh: true,
             ceph: false,
@@ -168,9 +205,46 @@ impl World {
         self.pools.iter().filter(|(_, pool)| holds(pool)).map(|(name, _)| name.as_str()).collect()
     }
 
-    /// The lowest free id from 100 on.
+    /// Whether all disks of the guest are on storages that can keep an earlier state of them.
+    pub fn can_snapshot(&self, guest: &Guest) -> bool {
+        let raw_files = |disk: &GuestDisk| {
+            let is_dir = self
+                .storages
+                .iter()
+                .any(|s| s.name == disk.storage && matches!(s.kind, "dir" | "nfs" | "cifs"));
+            // Raw files and container directories cannot.
+            is_dir && (guest.kind == GuestKind::Lxc || !disk.volume.ends_with(".qcow2"))
+        };
+        !guest.disks().iter().any(raw_files)
+    }
+
+    /// Removes a guest with its disks; `purge` takes it out of jobs and HA too, `orphans` takes
+    /// volumes along that belong to it and stand in no configuration.
+    pub(crate) fn forget_guest(&mut self, vmid: u32, purge: bool, orphans: bool) {
+        self.guests.remove(&vmid);
+        self.firewalls.remove(&format!("guest/{vmid}"));
+        for pool in self.pools.values_mut() {
+            pool.guests.remove(&vmid);
+        }
+        self.access.acl.remove(&format!("/vms/{vmid}"));
+        if orphans {
+            for storage in &mut self.storages {
+                storage.volumes.retain(|v| v.vmid != Some(vmid) || v.content == "backup");
+            }
+        }
+        if purge {
+            self.ha.resources.retain(|sid, _| !sid.ends_with(&format!(":{vmid}")));
+            self.replications.retain(|_, job| job.guest != vmid);
+            jobs::leave_out(&mut self.jobs, vmid);
+        }
+    }
+
+    /// The lowest free id, from 100 on or in the range that the cluster's options name.
     pub fn next_id(&self) -> u32 {
-        (100..).find(|id| !self.guests.contains_key(id)).unwrap_or(100)
+        let range = self.options.get("next-id").and_then(|v| v.as_str()).unwrap_or_default();
+        let lower =
+            range.split(',').find_map(|part| part.strip_prefix("lower=")?.parse().ok()).unwrap_or(100);
+        (lower..).find(|id| !self.guests.contains_key(id)).unwrap_or(lower)
     }
 
     /// Lets time pass at once: tasks end, figures move.
@@ -207,7 +281,7 @@ impl World {
 
     /// A role by its name, or one made for a single privilege.
     fn role_for(&mut self, right: &str) -> String {
-        if !proxmox_api::privileges::is_known(right) {
+        if !proxmox_api::privileges::is_known(right) && right != crate::release::MONITOR {
             return right.to_owned();
         }
         let name = format!("Only-{right}");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::figures::{drift, part, seed};
+use super::system::System;
 
 /// A node of the cluster.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct Node {
     pub memory_use: f64,
     /// Boots with EFI and Secure Boot.
     pub efi: bool,
+    /// Its operating system.
+    pub system: System,
 }
 
 /// Whether a node is reached.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::Guest;
 use super::figures::{drift, part, ratio, seed};
 
 /// A storage of the cluster's configuration.
@@ -21,14 +22,18 @@ pub struct Storage {
     pub total: u64,
     /// How full it is, 0..1.
     pub fill: f64,
+    /// How many bytes a day it gains.
+    pub growth: u64,
+    /// How many bytes its volumes gained since the start.
+    pub written: i64,
     /// Further configuration (`path`, `pool`, `server`).
-    pub options: Vec<(&'static str, String)>,
+    pub options: Vec<(String, String)>,
     /// Volumes beside the guests' disks: backups, images, templates.
     pub volumes: Vec<Volume>,
 }
 
 /// A volume on a storage.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Volume {
     /// Id without the storage (`iso/debian.iso`).
     pub name: String,
@@ -48,6 +53,10 @@ pub struct Volume {
     pub subtype: Option<&'static str>,
     /// Notes on a backup.
     pub notes: Option<String>,
+    /// Whether it may not be removed.
+    pub protected: bool,
+    /// The guest as it was, in a backup.
+    pub saved: Option<Box<Guest>>,
 }
 
 impl Storage {
@@ -56,7 +65,27 @@ impl Storage {
         let place = if self.shared { "" } else { node };
         let seed = seed(&format!("{}/{place}", self.name));
         let offset = if self.shared { 0.0 } else { (super::figures::fraction(seed, 1) - 0.5) * 0.06 };
-        part(self.total, (self.fill + offset + drift(seed, now, 7200) * 0.004).clamp(0.0, 0.995))
+        let usual = part(self.total, (self.fill + offset + drift(seed, now, 7200) * 0.004).clamp(0.0, 0.995));
+        usual.saturating_add_signed(self.written).min(self.total)
+    }
+
+    /// Adds a volume.
+    pub fn put(&mut self, volume: Volume) {
+        self.written = self.written.saturating_add_unsigned(volume.size);
+        self.volumes.push(volume);
+    }
+
+    /// Removes the volumes that `gone` picks.
+    pub fn remove(&mut self, gone: impl Fn(&Volume) -> bool) {
+        let freed: u64 = self.volumes.iter().filter(|v| gone(v)).map(|v| v.size).sum();
+        self.written = self.written.saturating_sub_unsigned(freed);
+        self.volumes.retain(|v| !gone(v));
+    }
+
+    /// Bytes that were in use on a node at an earlier time.
+    pub fn used_then(&self, node: &str, then: u64, now: u64) -> u64 {
+        let gained = self.growth as f64 * now.saturating_sub(then) as f64 / 86_400.0;
+        self.used(node, then).saturating_sub(gained as u64)
     }
 
     /// The contents as Proxmox lists them.

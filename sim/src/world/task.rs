@@ -237,8 +237,24 @@ impl World {
         Duration::from_secs_f64(self.task_seconds * times)
     }
 
+    /// Forgets the oldest tasks that ended, where there are too many to keep.
+    fn forget_tasks(&mut self) {
+        /// More than the thousand that a node keeps in its list.
+        const KEPT: usize = 3_000;
+        if self.tasks.len() <= KEPT {
+            return;
+        }
+        let mut surplus = self.tasks.len() - KEPT * 2 / 3;
+        self.tasks.retain(|task| {
+            let goes = surplus > 0 && task.end.is_some();
+            surplus -= usize::from(goes);
+            !goes
+        });
+    }
+
     /// Lets everything happen whose time has come.
     pub fn settle(&mut self) {
+        self.forget_tasks();
         let elapsed = self.clock.elapsed();
         loop {
             let due =
@@ -286,6 +302,23 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn old_tasks_are_forgotten_and_running_ones_are_not() {
+        let mut world = World::empty(&crate::Options::instant());
+        let caller = Caller::user("root@pam");
+        let mut start = |seconds: u64| {
+            let (takes, effect) = (Duration::from_secs(seconds), Box::new(|_: &mut World| Ok(())));
+            let plan = Plan { kind: "x", id: String::new(), takes, log: Vec::new(), warnings: 0, effect };
+            let upid = world.start_task(&caller, "pve1", plan);
+            world.settle();
+            (upid, world.tasks.len())
+        };
+        let (running, _) = start(3600);
+        let counts: Vec<usize> = (0..8_000).map(|_| start(0).1).collect();
+        assert!(counts.iter().all(|count| *count <= 3_001) && counts[7_999] >= 2_000);
+        assert!(world.task(&running).is_some_and(|task| task.end.is_none()));
+    }
 
     #[test]
     fn a_upid_is_read_as_it_is_written() {

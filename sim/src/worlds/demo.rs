@@ -2,6 +2,7 @@
 
 use crate::auth::{Caller, Subject, User};
 use crate::world::figures::fraction;
+use crate::world::system::System;
 use crate::world::{Disk, Node, NodeState, Storage, Task, Upid, Volume, World};
 use crate::{Options, Token};
 
@@ -20,6 +21,7 @@ pub(super) fn build(options: &Options) -> (World, Token) {
     world.storages = storages(now, &world.nodes);
     super::demo_guests::add(&mut world, options.guests);
     world.tasks = past_tasks(now, &world);
+    super::demo_affairs::add(&mut world);
     let root = User { enabled: true, email: Some("root@localhost".into()), ..User::default() };
     world.access.users.insert("root@pam".into(), root);
     let auditor = User { enabled: true, comment: Some("monitoring".into()), ..User::default() };
@@ -60,6 +62,7 @@ fn node(number: usize, now: u64) -> Node {
         load: 0.12 + 0.3 * fraction(own, 1),
         memory_use: 0.36 + 0.3 * fraction(own, 2),
         efi: true,
+        system: System::new(&format!("pve{number}"), &format!("10.20.0.{}", 10 + number), now),
     }
 }
 
@@ -111,22 +114,27 @@ fn storages(now: u64, nodes: &[Node]) -> Vec<Storage> {
         enabled: true,
         total,
         fill,
+        growth: 0,
+        written: 0,
         options: Vec::new(),
         volumes: Vec::new(),
     };
     let mut local = storage("local", "dir", &["backup", "iso", "vztmpl"], false, 94 * GIB, 0.22);
-    local.options = vec![("path", "/var/lib/vz".into()), ("prune-backups", "keep-all=1".into())];
+    local.options =
+        vec![("path".into(), "/var/lib/vz".into()), ("prune-backups".into(), "keep-all=1".into())];
     local.volumes = nodes.iter().flat_map(|node| images(&node.name, now)).collect();
     let mut zfs = storage("local-zfs", "zfspool", &["images", "rootdir"], false, 8 * TIB, 0.40);
-    zfs.options = vec![("pool", "rpool/data".into()), ("sparse", "1".into())];
+    zfs.options = vec![("pool".into(), "rpool/data".into()), ("sparse".into(), "1".into())];
     let mut ceph = storage("ceph-prod", "rbd", &["images", "rootdir"], true, 20 * TIB, 0.64);
-    ceph.options = vec![("pool", "ceph-prod".into()), ("krbd", "0".into())];
+    ceph.options = vec![("pool".into(), "ceph-prod".into()), ("krbd".into(), "0".into())];
     let mut nfs = storage("nfs-backup", "nfs", &["backup"], true, 42 * TIB, 0.93);
+    // Full in about two months.
+    nfs.growth = 48 * GIB;
     nfs.options = vec![
-        ("server", "10.20.0.200".into()),
-        ("export", "/tank/backup".into()),
-        ("path", "/mnt/pve/nfs-backup".into()),
-        ("prune-backups", "keep-daily=7,keep-weekly=4".into()),
+        ("server".into(), "10.20.0.200".into()),
+        ("export".into(), "/tank/backup".into()),
+        ("path".into(), "/mnt/pve/nfs-backup".into()),
+        ("prune-backups".into(), "keep-daily=7,keep-weekly=4".into()),
     ];
     vec![local, zfs, ceph, nfs]
 }
@@ -142,6 +150,7 @@ fn images(node: &str, now: u64) -> Vec<Volume> {
         vmid: None,
         subtype: None,
         notes: None,
+        ..Volume::default()
     };
     vec![
         image("iso/debian-12.9.0-amd64-netinst.iso", "iso", "iso", 663_748_608, 210),
@@ -175,7 +184,8 @@ fn past_tasks(now: u64, world: &World) -> Vec<Task> {
     tasks
 }
 
-fn upid(node: &str, pid: u32, start: u64, kind: &str, id: &str) -> Upid {
+/// The id of a task that root@pam started.
+pub(super) fn upid(node: &str, pid: u32, start: u64, kind: &str, id: &str) -> Upid {
     let (kind, id) = (kind.into(), id.into());
     Upid { node: node.into(), pid, pstart: u64::from(pid) * 977, start, kind, id, user: "root@pam".into() }
 }

@@ -115,6 +115,7 @@ fn special(world: &mut World, now: u64) {
             parent: None,
             with_memory: false,
             running: true,
+            ..Snapshot::default()
         });
     });
     change(105, &|g| {
@@ -176,6 +177,8 @@ fn backup(guest: &Guest, ctime: u64) -> Volume {
         vmid: Some(guest.vmid),
         subtype: Some(kind),
         notes: Some(guest.name.clone()),
+        saved: Some(Box::new(guest.clone())),
+        ..Volume::default()
     }
 }
 

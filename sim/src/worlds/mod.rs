@@ -1,6 +1,7 @@
 //! The clusters that the simulator can be.
 
 mod demo;
+mod demo_affairs;
 mod demo_guests;
 mod recorded;
 

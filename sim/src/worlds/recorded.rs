@@ -52,6 +52,7 @@ fn node(number: usize, now: u64) -> Node {
         load: 0.9,
         memory_use: 0.17,
         efi: false,
+        system: crate::world::system::System::new(&format!("pve{number}"), &format!("10.99.0.{number}"), now),
     }
 }
 
@@ -64,12 +65,14 @@ fn storages() -> Vec<Storage> {
         enabled: true,
         total: 270_553_174_016,
         fill: 0.09,
-        options: vec![("path", path.into())],
+        growth: 0,
+        written: 0,
+        options: vec![("path".into(), path.into())],
         volumes: Vec::new(),
     };
     let mut local =
         storage("local", &["iso", "vztmpl", "backup", "images", "snippets", "import"], "/var/lib/vz");
-    local.options.push(("prune-backups", "keep-all=1".into()));
+    local.options.push(("prune-backups".into(), "keep-all=1".into()));
     let mut backup = storage("backup", &["iso", "vztmpl", "backup"], "/srv/pve-store/backup");
     backup.volumes = vec![
         Volume {
@@ -82,6 +85,7 @@ fn storages() -> Vec<Storage> {
             vmid: Some(101),
             subtype: Some("qemu"),
             notes: Some("guest101".into()),
+            ..Volume::default()
         },
         Volume {
             name: "vztmpl/busybox-1.35_amd64.tar.gz".into(),
@@ -93,6 +97,7 @@ fn storages() -> Vec<Storage> {
             vmid: None,
             subtype: None,
             notes: None,
+            ..Volume::default()
         },
     ];
     vec![local, backup, storage("vmdata", &["images", "rootdir", "snippets"], "/srv/pve-store/local2")]
@@ -131,6 +136,7 @@ fn guests(now: u64) -> Vec<Guest> {
         parent: None,
         with_memory: false,
         running: true,
+        ..Snapshot::default()
     });
     let mut db = vm(102, "db-primary", 1024, 2048, "pve1");
     db.tags = vec!["db".into(), "prod".into()];

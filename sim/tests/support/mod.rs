@@ -111,3 +111,105 @@ pub(crate) fn request(header: &str, verb: &str, path: &str, body: &str) -> Vec<u
     }
     format!("{text}\r\n{body}").into_bytes()
 }
+
+/// Calls on a simulator that have to succeed, with what they answer.
+pub(crate) struct Api {
+    pub(crate) sim: Sim,
+    header: String,
+}
+
+impl Api {
+    /// The demo cluster, where nothing waits.
+    pub(crate) fn demo() -> Api {
+        Api::new(Sim::start(proxmox_sim::Options::instant()).unwrap())
+    }
+
+    pub(crate) fn new(sim: Sim) -> Api {
+        let header = sim.token().header();
+        Api { sim, header }
+    }
+
+    /// Any request: its status and body. Parameters of a reading request go into the query.
+    pub(crate) fn send(&self, verb: &str, path: &str, arguments: &str) -> (u16, Value) {
+        // A value ends at a second equals sign, unless that is encoded.
+        let encoded: Vec<String> = arguments
+            .split('&')
+            .map(|pair| match pair.split_once('=') {
+                Some((name, value)) => format!("{name}={}", value.replace('=', "%3D")),
+                None => pair.to_owned(),
+            })
+            .collect();
+        let arguments = encoded.join("&");
+        let in_query = matches!(verb, "GET" | "DELETE") && !arguments.is_empty();
+        let bytes = match in_query {
+            true => request(&self.header, verb, &format!("{path}?{arguments}"), ""),
+            false => request(&self.header, verb, path, &arguments),
+        };
+        let answer = Connection::open(&self.sim).exchange(&bytes).expect("an answer");
+        (answer.status, answer.json())
+    }
+
+    #[track_caller]
+    fn good(&self, verb: &str, path: &str, arguments: &str) -> Value {
+        let (status, mut answer) = self.send(verb, path, arguments);
+        assert_eq!(status, 200, "{verb} {path} {arguments}: {answer}");
+        answer["data"].take()
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> Value {
+        self.good("GET", path, "")
+    }
+
+    #[track_caller]
+    pub(crate) fn post(&self, path: &str, body: &str) -> Value {
+        self.good("POST", path, body)
+    }
+
+    #[track_caller]
+    pub(crate) fn put(&self, path: &str, body: &str) -> Value {
+        self.good("PUT", path, body)
+    }
+
+    #[track_caller]
+    pub(crate) fn delete(&self, path: &str) -> Value {
+        self.good("DELETE", path, "")
+    }
+
+    /// How the task that a call started ended.
+    #[track_caller]
+    pub(crate) fn exit(&self, upid: &Value) -> String {
+        let upid = upid.as_str().expect("a task's id");
+        let node = upid.split(':').nth(1).unwrap();
+        let status = self.get(&format!("/nodes/{node}/tasks/{upid}/status"));
+        status["exitstatus"].as_str().expect("a task that ended").to_owned()
+    }
+
+    /// Starts a task that ends well.
+    #[track_caller]
+    pub(crate) fn done(&self, verb: &str, path: &str, arguments: &str) {
+        let upid = self.good(verb, path, arguments);
+        assert_eq!(self.exit(&upid), "OK", "{verb} {path} {arguments}");
+    }
+
+    /// The log of a task, its lines joined.
+    #[track_caller]
+    pub(crate) fn log(&self, upid: &Value) -> String {
+        let upid = upid.as_str().expect("a task's id");
+        let lines = self.get(&format!("/nodes/{}/tasks/{upid}/log?limit=0", upid.split(':').nth(1).unwrap()));
+        let lines = lines.as_array().unwrap().iter().map(|line| line["t"].as_str().unwrap().to_owned());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// What a call that is refused says.
+    #[track_caller]
+    pub(crate) fn refused(&self, verb: &str, path: &str, arguments: &str) -> String {
+        let (status, answer) = self.send(verb, path, arguments);
+        assert!(status >= 400, "{verb} {path} {arguments}: {answer}");
+        let message = answer["message"].as_str().unwrap_or_default().trim_end();
+        match answer["errors"].is_object() {
+            true => answer["errors"].to_string(),
+            false => message.to_owned(),
+        }
+    }
+}
