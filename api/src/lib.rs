@@ -194,9 +194,20 @@ impl fmt::Display for Method {
     }
 }
 
+/// Not a method of the API, but a file that each server serves beside it to everybody: its own
+/// description of all methods, in words. The only path that is not below `/api2/json`.
+pub static API_DOC: Method = Method {
+    verb: Verb::Get,
+    path: "/pve-docs/api-viewer/apidoc.js",
+    params: &[],
+    open: false,
+    permission: Permission::World,
+    token: true,
+};
+
 /// The method with exactly this verb and path template.
 pub fn find(verb: Verb, template: &str) -> Option<&'static Method> {
-    methods::ALL.iter().copied().find(|m| m.verb == verb && m.path == template)
+    methods::ALL.iter().copied().chain([&API_DOC]).find(|m| m.verb == verb && m.path == template)
 }
 
 #[cfg(test)]

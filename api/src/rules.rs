@@ -26,6 +26,8 @@ pub enum Decision {
     Schema,
     /// Nothing for the login that started the task, this check for others.
     OwnTask(&'static Check),
+    /// Nothing about the caller itself, this check where the parameter of this name names another.
+    OfOther(&'static str, &'static Check),
     /// The parameters, in the way of the family. The check is the least that a request of it needs,
     /// for listings.
     Parameters(Family, &'static Check),

@@ -120,8 +120,8 @@ pub(super) static READS: &[Rule] = &[
     ),
     read(
         "/access/permissions",
-        Decision::Check(&USERS),
-        "another user's permissions need Sys.Audit on /access",
+        Decision::OfOther("userid", &USERS),
+        "one's own permissions are anybody's; another user's need Sys.Audit on /access",
     ),
     read("/access/tfa", Decision::Check(&USERS), "without privileges it holds the caller's own entries only"),
     // Reads that make the server send a request of its own.

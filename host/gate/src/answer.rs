@@ -53,6 +53,7 @@ static LISTS: &[List] = &[
 const PLAIN: &[&str] = &[
     "/version",
     "/cluster/ceph/status",
+    "/pve-docs/api-viewer/apidoc.js",
     "/cluster/options",
     "/cluster/nextid",
     "/storage/{storage}",

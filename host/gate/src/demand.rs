@@ -107,7 +107,10 @@ pub(crate) fn of(request: &Request, login: &str) -> Result<Demand, Denied> {
         rules::Decision::OwnTask(_) if request.upid().is_some_and(|upid| upid.login == login) => {
             Ok(Demand::nothing())
         }
-        rules::Decision::Check(check) | rules::Decision::OwnTask(check) => Ok(of_check(check, request)),
+        rules::Decision::OfOther(name, _) if !request.params.contains_key(name) => Ok(Demand::nothing()),
+        rules::Decision::Check(check)
+        | rules::Decision::OwnTask(check)
+        | rules::Decision::OfOther(_, check) => Ok(of_check(check, request)),
         rules::Decision::Parameters(family, least) => {
             of_family(family, least, request, login).map_err(|fault| fault.of(method))
         }

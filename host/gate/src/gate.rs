@@ -9,7 +9,7 @@ use crate::request::{RawRequest, Request};
 use crate::subject::{Subjects, subjects};
 use crate::verdict::{Need, Verdict};
 use crate::walls::Walls;
-use crate::{answer, decide, demand, route, volume};
+use crate::{answer, decide, demand, route, value, volume};
 use proxmox_api::{Method, Verb, rules};
 
 /// Which pools guests and storages are in; the host looks it up. A grant on a pool reaches its members.
@@ -43,6 +43,10 @@ pub struct Scope {
     named: Vec<(&'static Method, Vec<String>)>,
     nodes: Vec<String>,
     guests: Vec<u32>,
+    /// Guests whose volume it uses.
+    sources: Vec<u32>,
+    /// Whether it may name a new guest besides.
+    makes_guest: bool,
 }
 
 impl Scope {
@@ -62,12 +66,19 @@ impl Scope {
         self
     }
 
-    /// The same, about the guests that this volume belongs to besides those named before, if there are any.
+    /// The same, which may besides use this volume of other guests: read it, or name it beside the guest that
+    /// it is about.
     #[must_use]
     pub fn on_owners_of(mut self, volume: &str) -> Self {
-        if !self.guests.is_empty() {
-            self.guests.extend(volume::owners(volume));
-        }
+        self.sources.extend(volume::owners(volume));
+        self
+    }
+
+    /// The same, and about the guest that a clone makes, whose id is not known yet. Proxmox makes none over
+    /// another.
+    #[must_use]
+    pub fn making_a_guest(mut self) -> Self {
+        self.makes_guest = true;
         self
     }
 
@@ -210,7 +221,13 @@ fn in_scope(request: &Request, subjects: &Subjects, scope: &Scope) -> Result<(),
     if !scope.declares(request) {
         return Err(Denied::NotDeclared(method));
     }
-    if let Some(other) = subjects.iter().find(|subject| !scope.admits(subject)) {
+    let made = scope.makes_guest.then(|| made_guest(request)).flatten();
+    let used = |subject: &Subject| {
+        matches!(subject, Subject::Guest(vmid) if scope.sources.contains(vmid))
+            && (method.verb.reads() || !subjects.main.contains(subject))
+    };
+    let admits = |subject: &Subject| scope.admits(subject) || used(subject) || made.as_ref() == Some(subject);
+    if let Some(other) = subjects.iter().find(|subject| !admits(subject)) {
         return Err(Denied::OutOfScope(other.clone()));
     }
     let names_guests = subjects.main.iter().any(|subject| wall_of(subject) == Wall::Guests);
@@ -218,4 +235,11 @@ fn in_scope(request: &Request, subjects: &Subjects, scope: &Scope) -> Result<(),
         return Err(Denied::ScopeExceeded(method));
     }
     Ok(())
+}
+
+/// The guest that a clone makes.
+fn made_guest(request: &Request) -> Option<Subject> {
+    let clones = request.method.verb == Verb::Post && request.method.path.ends_with("/clone");
+    let id = clones.then(|| request.value("newid")).flatten()?;
+    value::vmid(id).map(Subject::Guest)
 }

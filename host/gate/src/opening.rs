@@ -31,7 +31,7 @@ pub(crate) fn of(method: &'static Method, grants: &Grants) -> Opening {
         rules::Decision::RootOnly | rules::Decision::Undecided | rules::Decision::Schema => shut,
         _ if !method.token => shut,
         rules::Decision::Open | rules::Decision::Rows => Opening::Open,
-        rules::Decision::OwnTask(check) => match reach(check, grants) {
+        rules::Decision::OwnTask(check) | rules::Decision::OfOther(_, check) => match reach(check, grants) {
             Reach::Everywhere => Opening::Open,
             _ => Opening::Scoped,
         },

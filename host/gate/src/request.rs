@@ -9,7 +9,7 @@ use crate::permit::Permit;
 use crate::value::{self, Upid};
 use crate::{route, typed};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use proxmox_api::{Method, Verb};
+use proxmox_api::{API_DOC, Method, Verb};
 use std::fmt::Write as _;
 
 /// The server refuses larger bodies.
@@ -96,7 +96,8 @@ impl Request {
 
     /// Writes the request in its canonical form.
     pub(crate) fn rebuild(&self) -> Result<Permit, Denied> {
-        let mut target = format!("/api2/json{}", self.method.path);
+        let below = if self.method.path == API_DOC.path { "" } else { "/api2/json" };
+        let mut target = format!("{below}{}", self.method.path);
         for (name, text) in &self.path {
             target = target.replace(&format!("{{{name}}}"), &encode(text));
         }

@@ -4,7 +4,7 @@
 
 use crate::{denied::Denied, value};
 use percent_encoding::percent_decode_str;
-use proxmox_api::{Method, Verb, methods};
+use proxmox_api::{API_DOC, Method, Verb, methods};
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
 /// What every path begins with. Other formatters of the server than JSON are not used.
@@ -48,6 +48,9 @@ fn part(segment: &'static str) -> Part {
 
 /// Finds the method of a path, the query cut off.
 pub(crate) fn find<'a>(verb: Verb, path: &'a str) -> Result<Route<'a>, Denied> {
+    if verb == API_DOC.verb && path == API_DOC.path {
+        return Ok(Route { method: &API_DOC, values: Vec::new() });
+    }
     let Some(below) = path.strip_prefix(PREFIX) else {
         return Err(Denied::malformed(format!("the path begins with {PREFIX}")));
     };

@@ -127,6 +127,12 @@ mod tests {
         for bad in ["/dev/sda;id", "x/dev/sda", "/dev/sda\n", "/dev/../etc", "/dev/"] {
             assert!(check_pattern(disk, bad).is_err(), "{bad:?}");
         }
+        // Many patterns of the table have no anchors of their own.
+        let port = "(/dev/[^,]+|socket)";
+        assert!(check_pattern(port, "socket").is_ok());
+        for bad in ["sockets", "a socket", "x/dev/ttyS0", "socket\n/dev/ttyS0"] {
+            assert!(check_pattern(port, bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

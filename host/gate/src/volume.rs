@@ -219,6 +219,7 @@ mod tests {
         assert_eq!(owners_in("local-lvm:0,import-from=local:102/vm-102-disk-0.raw"), [102]);
         assert_eq!(owners_in("file=local-lvm:vm-102-disk-0"), [102]);
         assert_eq!(owners_in("local-lvm:0,odd=x=local-lvm:vm-102-disk-0"), [102]);
+        assert_eq!(owners_in("local:../102/vm-102-disk-0.raw"), [102]);
         assert_eq!(owners_in("local-lvm:101,media=disk"), [0_u32; 0]);
         assert_eq!(owners_in("virtio=BC:24:11:00:00:01,bridge=vmbr0"), [0_u32; 0]);
         assert_eq!(owners_in("user=local:snippets/vm-102.yaml,meta=local:vm-103-x"), [103]);

@@ -150,6 +150,7 @@ fn a_grant_propagates_downwards_and_nowhere_else() {
         ("VM.Audit@/vms/100-199", "/vms", false),
         ("VM.Audit@/vms/100-199", "/vms/0150", false),
         ("VM.Audit@/vms/100-199", "/vms/100-199", false),
+        ("VM.Audit@/vms/100-199", "/pool/150", false),
         ("VM.Audit@/nodes", "/nodes/pve1", true),
         ("VM.Audit@/nodes/pve1", "/nodes/pve10", false),
         ("VM.Audit@/pool/dev", "/pool/dev/web", true),

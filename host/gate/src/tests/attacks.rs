@@ -447,7 +447,32 @@ fn a_message_shows_text_from_the_request_escaped_and_cut() {
     let path = format!("/api2/json/nodes/{}%1b[31m/qemu", "x".repeat(300));
     let text = elevated(raw("GET", &path)).unwrap_err().to_string();
     assert!(text.len() < 250 && !text.contains('\u{1b}'), "{text}");
+    let text = elevated(raw("GET", "/api2/json/nodes/x%1b[31m%0aDone/qemu")).unwrap_err().to_string();
+    assert!(!text.contains('\u{1b}') && !text.contains('\n'), "{text}");
     let query = format!("/api2/json/version?{}%0aDone=1", "y".repeat(300));
     let text = elevated(raw("GET", &query)).unwrap_err().to_string();
     assert!(text.len() < 250 && !text.contains('\n'), "{text}");
+}
+
+#[test]
+fn the_one_file_beside_the_api_is_that_file() {
+    const DOC: &str = "/pve-docs/api-viewer/apidoc.js";
+    let doc = gate(Grants::default());
+    let scope = Scope::new([&proxmox_api::API_DOC]);
+    let permit = doc.check(&scope, raw("GET", DOC), &NoPools).unwrap();
+    assert_eq!(permit.path_and_query(), DOC);
+    assert!(doc.check(&anything(), raw("GET", DOC), &NoPools).is_err(), "it has to be declared, too");
+    for (verb, path) in [
+        ("GET", "/pve-docs/api-viewer/apidoc.js?x=1"),
+        ("GET", "/pve-docs/api-viewer/../../api2/json/version"),
+        ("GET", "/pve-docs/api-viewer/apidoc.js/"),
+        ("GET", "/pve-docs//api-viewer/apidoc.js"),
+        ("GET", "/pve-docs/api-viewer/apidoc%2ejs"),
+        ("GET", "/pve-docs/index.html"),
+        ("GET", "/api2/json/pve-docs/api-viewer/apidoc.js"),
+        ("POST", DOC),
+        ("DELETE", DOC),
+    ] {
+        assert!(doc.check(&scope, raw(verb, path), &NoPools).is_err(), "{verb} {path}");
+    }
 }

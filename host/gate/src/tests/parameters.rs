@@ -16,6 +16,7 @@ fn backups() {
         ("vmid=101", &[BACKUP, any_space]),
         ("storage=b1", &["VM.Backup@/vms", SPACE]),
         ("all=1 storage=b1", &["VM.Backup@/vms", SPACE]),
+        ("all=1 vmid=101 storage=b1", &["VM.Backup@/vms", SPACE]),
         ("exclude=102 storage=b1", &["VM.Backup@/vms", SPACE]),
         ("pool=dev storage=b1", &["VM.Backup@/pool/dev", SPACE]),
         ("vmid=101 storage=b1 prune-backups=keep-last=1", &[BACKUP, SPACE, "Datastore.Allocate@/storage/b1"]),

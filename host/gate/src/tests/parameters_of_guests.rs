@@ -196,6 +196,10 @@ fn making_virtual_machines() {
             "vmid=101 archive=b1:backup/vzdump-qemu-101-x.vma",
             &[ALLOCATE, "VM.Backup@/vms/101", ANY_BRIDGE, ANY_SPACE],
         ),
+        (
+            "vmid=101 archive=b1:backup/vzdump-qemu-101-x.vma live-restore=1",
+            &[ALLOCATE, "VM.Backup@/vms/101", ANY_BRIDGE, ANY_SPACE, POWER],
+        ),
     ] {
         let call = Call::of(Post, "/nodes/pve1/qemu", pairs);
         needs_exactly(&call, needed);
