@@ -40,13 +40,16 @@ pub enum Event {
         /// What the tool was called with.
         arguments: Map<String, Value>,
     },
-    /// The component asked for a request to Proxmox VE, and the host decided.
+    /// The component asked for a request to Proxmox VE, or the host needed one to decide, and the host decided.
     ///
     /// Record a change before it is sent (without status and duration), so that no change goes out
     /// unrecorded, and its [`Event::Answer`] after. A read can be recorded once, when it is over.
     Request {
         /// The call that it belongs to.
         call: String,
+        /// Who asked for it.
+        #[serde(skip_serializing_if = "By::is_tool")]
+        by: By,
         /// `GET`, `POST`, `PUT` or `DELETE`.
         verb: String,
         /// The path without its query (`/nodes/pve1/qemu/101/status/start`).
@@ -103,6 +106,23 @@ pub enum Event {
         /// Which brake, in a sentence: the text of a [`crate::Braked`].
         what: String,
     },
+}
+
+/// Who asked for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// The tool that was called. Most requests are such, so their lines do not say it.
+    Tool,
+    /// The host itself, to find out who is in a pool or which guest a person is asked about.
+    Host,
+}
+
+impl By {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+    fn is_tool(&self) -> bool {
+        *self == By::Tool
+    }
 }
 
 /// What the host decided about a request.
@@ -190,6 +210,7 @@ pub(crate) mod samples {
     pub(crate) fn change() -> Event {
         Event::Request {
             call: "c1".into(),
+            by: By::Tool,
             verb: "POST".into(),
             path: "/nodes/pve1/qemu/101/status/start".into(),
             decision: Decision::Allowed("VM.PowerMgmt@/vms/101".into()),
@@ -202,6 +223,7 @@ pub(crate) mod samples {
     pub(crate) fn read() -> Event {
         Event::Request {
             call: "c2".into(),
+            by: By::Host,
             verb: "GET".into(),
             path: "/cluster/resources".into(),
             decision: Decision::Refused("missing_grant".into()),
@@ -224,6 +246,7 @@ mod tests {
             r#"{"event":"request","call":"c1","verb":"POST","path":"/nodes/pve1/qemu/101/status/start","allowed":"VM.PowerMgmt@/vms/101"}"#
         );
         let text = serde_json::to_string(&samples::read()).unwrap();
+        assert!(text.contains(r#""by":"host","verb":"GET""#), "{text}");
         assert!(text.contains(r#""refused":"missing_grant","parameters":{"type":"vm"}"#), "{text}");
     }
 

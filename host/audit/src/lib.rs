@@ -14,7 +14,8 @@
 //! sed -n 7p audit.log | sed 's/,"hash":"[0-9a-f]*"}$//' | tr -d '\n' | sha256sum
 //! ```
 //!
-//! No secret gets in: all text of an [`Event`] goes through a [`Redactor`] on its way into the file.
+//! No secret gets in: all text of an [`Event`] goes through a [`Redactor`] on its way into the file. The same
+//! knowledge serves to keep secrets out of [`answers`].
 //!
 //! Reading order: `event` (what is recorded), `log` (appending), `line` (one line's form), `tail`
 //! (going on after a crash), `verify`, `recorder` (what a full disk does), `redact` (secrets and bounds),
@@ -34,10 +35,10 @@ mod verify;
 
 pub use brakes::{Braked, Brakes};
 pub use error::AuditError;
-pub use event::{ApprovalAnswer, Decision, Event};
+pub use event::{ApprovalAnswer, By, Decision, Event};
 pub use line::{Digest, Head, HeadError};
 pub use log::{AuditLog, Options, SyncPolicy};
 pub use parameters::parameters;
 pub use recorder::Recorder;
-pub use redact::Redactor;
+pub use redact::{Redactor, answers};
 pub use verify::{Finding, Summary, verify, verify_expect};

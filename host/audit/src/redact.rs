@@ -9,9 +9,12 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use shapes::Doubt;
 
+pub mod answers;
 mod names;
 mod shapes;
+mod vendors;
 
 /// What stands in place of a secret.
 const REDACTED: &str = "[redacted]";
@@ -70,7 +73,7 @@ impl Redactor {
     fn bounded(&self, text: &str, limit: usize) -> String {
         let beyond = self.secrets.iter().map(String::len).max().unwrap_or_default().max(BEYOND);
         let seen = prefix(text, limit + beyond);
-        let parts = shapes::secret_parts(seen, &self.secrets);
+        let parts = shapes::secret_parts(seen, &self.secrets, Doubt::Hide);
         if parts.len() < self.encoded_parts(seen) {
             return REDACTED.to_owned();
         }
@@ -94,7 +97,7 @@ impl Redactor {
         if !text.contains('%') {
             return 0;
         }
-        shapes::secret_parts(&percent_decode_str(text).decode_utf8_lossy(), &self.secrets).len()
+        shapes::secret_parts(&percent_decode_str(text).decode_utf8_lossy(), &self.secrets, Doubt::Hide).len()
     }
 }
 

@@ -107,18 +107,21 @@ fn a_known_head_shows_what_the_chain_cannot() {
 
 #[test]
 fn a_line_without_end_takes_no_memory() {
-    let endless = io::BufReader::new(io::repeat(b'x'));
-    assert!(matches!(verify(endless), Err(Finding::NotALine { line: 1, .. })));
+    // Whoever reads on beyond the limit meets the error behind it.
+    let long = io::repeat(b'x').take(2 * MAX_LINE as u64).chain(Bad);
+    assert!(matches!(verify(io::BufReader::new(long)), Err(Finding::NotALine { line: 1, .. })));
+}
+
+struct Bad;
+
+impl Read for Bad {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("bad sector"))
+    }
 }
 
 #[test]
 fn an_error_of_the_disk_is_told() {
-    struct Bad;
-    impl Read for Bad {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::Error::other("bad sector"))
-        }
-    }
     let [log, _] = logs();
     let reader = io::BufReader::new(Cursor::new(log).chain(Bad));
     assert_eq!(verify(reader).unwrap_err().to_string(), "line 9 cannot be read: bad sector");
