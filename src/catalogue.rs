@@ -1,5 +1,7 @@
 //! The tools by name: calls them, and goes on with calls that wait.
 
+mod meant;
+
 use serde_json::{Value, json};
 
 use crate::cx::{Cx, Transport};
@@ -29,7 +31,8 @@ pub fn call(transport: &dyn Transport, now_ms: u64, name: &str, arguments: &str)
     let (tool, alias) = find(name)?;
     let args = Args::parse(arguments)?;
     let args = alias.map_or(Ok(args.clone()), |alias| alias.understand(args))?;
-    Ok(step(tool, run(tool, transport, now_ms, &args)?))
+    let outcome = run(tool, transport, now_ms, &args);
+    Ok(step(tool, outcome.map_err(|error| meant::explained(tool, transport, now_ms, &args, error))?))
 }
 
 /// Goes on with a call that waited, from its continuation. It may be forged: what it says is read as
@@ -98,5 +101,7 @@ fn find(name: &str) -> Result<(&'static Tool, Option<&'static Alias>), Error> {
     Err(Error::UnknownTool(format!("There is no tool {}.{meant}", foreign::code(name, 60))))
 }
 
+#[cfg(test)]
+mod original;
 #[cfg(test)]
 mod tests;

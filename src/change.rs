@@ -25,6 +25,9 @@ const REQUEST: Shape = Shape::Object(&[
     always("needs", Shape::List(&Shape::Text)),
 ]);
 
+/// The requests of a dry run.
+pub const REQUESTS: Shape = Shape::List(&REQUEST);
+
 /// What every tool that changes something answers.
 pub const SHAPE: Shape = Shape::Object(&[
     always("changed", Shape::Flag).about("false: nothing was sent"),
@@ -40,7 +43,7 @@ pub const SHAPE: Shape = Shape::Object(&[
     known("before", PAIRS),
     known("undo", Shape::Object(&[always("tool", Shape::Text), always("arguments", Shape::Text)])),
     known("lost", Shape::List(&Shape::Text)),
-    known("requests", Shape::List(&REQUEST)),
+    known("requests", REQUESTS),
     always("warnings", Shape::List(&Shape::Text)),
 ]);
 
@@ -70,6 +73,7 @@ pub struct Change {
 
 /// How far a change is.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub enum Follow {
     /// The task runs; the outcome says when to look again.
     Waits(Outcome),
@@ -136,6 +140,11 @@ impl Change {
         Change { extra: extra.into(), ..self }
     }
 
+    /// The guest that it is about.
+    pub fn subject(&self) -> Option<&Guest> {
+        self.guest.as_ref()
+    }
+
     /// What [`Change::extra`] kept.
     pub fn kept(&self) -> &Value {
         &self.extra
@@ -152,10 +161,19 @@ impl Change {
         }
         let request = call.to_string();
         let answer = cx.call(call)?;
+        self.answered(&answer, &request, how)
+    }
+
+    /// Goes on after a request that was made: the task that its answer names is followed, unless `how` says
+    /// otherwise.
+    ///
+    /// # Errors
+    /// Where the answer looks like a task and is none.
+    pub fn answered(self, answer: &Value, request: &str, how: How) -> Result<Outcome, Error> {
         match answer.as_str().filter(|text| text.starts_with("UPID:")) {
             None => Ok(self.done()),
             Some(text) => {
-                let task = Task::read(text, &request)?;
+                let task = Task::read(text, request)?;
                 if how.wait { Ok(self.pending(task)) } else { Ok(self.begun(&task.upid)) }
             }
         }

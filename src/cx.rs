@@ -154,7 +154,7 @@ impl<'a> Cx<'a> {
 
     /// What the host's gate would decide about a call; nothing where there is no gate to ask.
     pub fn verdict(&self, call: &Call) -> Result<Option<Verdict>, Error> {
-        let request = self.request(call)?;
+        let request = call.request()?;
         let Some(response) = self.transport.verdict(&request) else { return Ok(None) };
         understood(call, response)?.read().map(Some)
     }
@@ -185,6 +185,11 @@ impl Reply {
     /// Its `data`.
     pub fn data(&self) -> Result<Value, Error> {
         self.read()
+    }
+
+    /// Its body as it came, for what is no answer of the API.
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// Its `data` as a `T`, which may borrow from the answer.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// An object that is being filled.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Data(Map<String, Value>);
 
 impl Data {

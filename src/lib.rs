@@ -12,8 +12,11 @@
 //!   ([`shape`]) and the API methods that it calls.
 //! - [`cx`] makes those calls, and no others; [`error`] words what goes wrong, [`missing`] what an
 //!   answer lacks.
+//! - [`rest`] is the API by path, for the tools that reach all of it;
 //! - [`pve`] holds what several tools need to know of Proxmox VE; [`text`], [`foreign`] and [`data`]
+//! - [`pve`] holds what several tools need to know of Proxmox VE; [`text`], [`foreign`], [`dates`] and [`data`]
 //!   how things are written.
+//! - [`health`] holds the checks that find what is wrong; each is a function of what was fetched.
 //! - [`tools`] are the tools, one file each. Adding a tool is adding a file.
 //!
 //! Everything but the first point also compiles natively, where the unit tests run.
@@ -22,21 +25,29 @@ pub mod catalogue;
 pub mod change;
 pub mod cx;
 pub mod data;
+pub mod dates;
 pub mod error;
 pub mod foreign;
 #[cfg(target_family = "wasm")]
 mod guest;
+pub mod health;
 #[cfg(target_family = "wasm")]
 mod http;
 pub mod listing;
 pub mod missing;
 pub mod nearest;
 pub mod pve;
+pub mod rest;
+mod secret;
 pub mod shape;
+pub mod show;
+pub mod table;
+pub mod terraform;
 #[cfg(test)]
 mod testing;
 pub mod text;
 pub mod tool;
+pub mod view;
 
 /// The tools: one module each, named as the tool is.
 pub mod tools {

@@ -64,6 +64,13 @@ impl Argument for Pattern {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor(usize);
 
+impl Cursor {
+    /// How many rows come before it.
+    pub fn position(self) -> usize {
+        self.0
+    }
+}
+
 impl Argument for Cursor {
     const KIND: Kind = Kind::Text;
     const TAKES: &'static str = "the `next_cursor` of the answer before";
@@ -72,6 +79,9 @@ impl Argument for Cursor {
         value.as_str()?.strip_prefix("from-")?.parse().ok().map(Cursor)
     }
 }
+
+/// What the line that leads on and the cursor in data take, in bytes.
+const FOOTER: usize = 140;
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +113,30 @@ impl<T> Page<T> {
         let rows: Vec<T> = rows.into_iter().skip(from).take(limit).collect();
         let to = from + rows.len();
         Ok(Page { rows, total, left: total - to, next: (to < total).then(|| format!("from-{to}")) })
+    }
+
+    /// The page that begins at `cursor` and holds as many rows as cost at most `budget` together, with the
+    /// line that leads on if some are left, but one row at least; with a `limit`, that many.
+    ///
+    /// # Errors
+    /// As [`Page::of`].
+    pub fn fitting(
+        rows: Vec<T>,
+        limit: Option<u32>,
+        cursor: Option<Cursor>,
+        budget: usize,
+        cost: impl Fn(&T) -> usize,
+    ) -> Result<Page<T>, Error> {
+        let from = cursor.map_or(0, |cursor| cursor.0);
+        let rest: usize = rows.iter().skip(from).map(&cost).sum();
+        let mut left = if rest <= budget { budget } else { budget.saturating_sub(FOOTER) };
+        let fits = |row: &&T| {
+            let rest = left.checked_sub(cost(row));
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        };
+        let fit = rows.iter().skip(from).take_while(fits).count().max(1);
+        Page::of(rows, limit.unwrap_or(u32::try_from(fit).unwrap_or(u32::MAX)), cursor)
     }
 
     /// The line under a page that says how to get the next one; empty on the last page.
@@ -154,6 +188,14 @@ mod tests {
         }
         assert_eq!(seen, (0..25).collect::<Vec<_>>());
         assert!(Page::of(vec![1], 10, Some(Cursor(1))).is_err());
+        let rows = vec![500_usize, 300, 900, 100];
+        let page = |limit, budget| Page::fitting(rows.clone(), limit, None, budget, |row| *row).unwrap();
+        assert_eq!(page(None, 800 + FOOTER).rows, [500, 300]);
+        assert_eq!(page(None, 799 + FOOTER).rows, [500]);
+        assert_eq!((page(None, 1).rows.len(), page(None, 1800).next), (1, None));
+        assert_eq!(page(Some(3), 1).rows, [500, 300, 900]);
+        let second = Page::fitting(rows, None, Some(Cursor(2)), 999, |row| *row).unwrap();
+        assert_eq!((second.rows, second.left), (vec![900], 1));
         assert!(Page::of(Vec::<u8>::new(), 10, None).unwrap().rows.is_empty());
         for bad in ["from-x", "10", "from--1"] {
             assert_eq!(Cursor::read(&Value::from(bad)), None);

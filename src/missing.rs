@@ -1,5 +1,7 @@
 //! What an answer lacks, and why: a part that is refused or fails does not fail the whole answer.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -8,7 +10,10 @@ use crate::text;
 
 /// The parts of an answer that could not be had, by reason.
 #[derive(Debug, Default)]
-pub struct Missing(Vec<(String, Vec<&'static str>)>);
+pub struct Missing(Vec<(String, Vec<Cow<'static, str>>)>);
+
+/// The most parts that one line names.
+const PARTS_SHOWN: usize = 6;
 
 const ENTRY: Shape =
     Shape::Object(&[always("parts", Shape::List(&Shape::Text)), always("reason", Shape::Text)]);
@@ -27,8 +32,27 @@ impl Missing {
         result.map_err(|error| self.note(parts, error.brief())).ok()
     }
 
+    /// The value, or a note that this part, named by what the cluster says, is missing.
+    pub fn take_one<T>(&mut self, part: impl Into<String>, result: Result<T, Error>) -> Option<T> {
+        result.map_err(|error| self.note_one(part, error.brief())).ok()
+    }
+
+    /// Notes that this part, named by what the cluster says, is missing.
+    pub fn note_one(&mut self, part: impl Into<String>, reason: String) {
+        self.add(reason, [Cow::Owned(part.into())]);
+    }
+
+    /// Whether nothing is missing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Notes that these parts of the answer are missing.
     pub fn note(&mut self, parts: &[&'static str], reason: String) {
+        self.add(reason, parts.iter().map(|part| Cow::Borrowed(*part)));
+    }
+
+    fn add(&mut self, reason: String, parts: impl IntoIterator<Item = Cow<'static, str>>) {
         let place = match self.0.iter().position(|(known, _)| *known == reason) {
             Some(place) => place,
             None => {
@@ -37,19 +61,26 @@ impl Missing {
             }
         };
         if let Some((_, known)) = self.0.get_mut(place) {
-            known.extend(parts.iter().filter(|part| !known.contains(part)).copied().collect::<Vec<_>>());
+            for part in parts {
+                if !known.contains(&part) {
+                    known.push(part);
+                }
+            }
         }
     }
 
     /// Whether this part is missing.
     pub fn has(&self, part: &str) -> bool {
-        self.0.iter().any(|(_, parts)| parts.contains(&part))
+        self.0.iter().any(|(_, parts)| parts.iter().any(|known| known == part))
     }
 
     /// One bullet for each reason.
     pub fn lines(&self) -> String {
-        let line = |(reason, parts): &(String, Vec<&str>)| {
-            text::bullet("Not shown", format_args!("{}: {reason}", parts.join(", ")))
+        let line = |(reason, parts): &(String, Vec<Cow<'static, str>>)| {
+            let more = parts.len().saturating_sub(PARTS_SHOWN);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let named: Vec<&str> = parts.iter().take(PARTS_SHOWN).map(|part| &**part).collect();
+            text::bullet("Not shown", format_args!("{}{more}: {reason}", named.join(", ")))
         };
         self.0.iter().map(line).collect()
     }

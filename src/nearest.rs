@@ -17,10 +17,18 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             let other = candidate.to_ascii_lowercase();
             let begins = word.len() > 1 && (other.starts_with(&word) || word.starts_with(&other));
             let distance = distance(&word, &other);
-            (begins || distance <= allowed).then_some((distance, candidate))
+            let turned = letters(&word) == letters(&other);
+            (begins || turned || distance <= allowed).then_some((distance, candidate))
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// The letters of a word in order: the same for two words of which one has letters swapped.
+fn letters(word: &str) -> Vec<char> {
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.sort_unstable();
+    letters
 }
 
 /// How many letters have to be added, dropped or replaced to make `b` of `a` (Levenshtein).

@@ -1,14 +1,32 @@
 //! What several tools need to know of Proxmox VE.
 
+pub mod admin;
 pub mod agent;
+pub mod backups;
 pub mod cluster;
 pub mod config;
+pub mod coverage;
+pub mod disks;
+pub mod edits;
+pub mod findings;
+pub mod firewall;
 pub mod guests;
+pub mod history;
 pub mod ids;
+pub mod keys;
+pub mod log;
+pub mod migration;
+pub mod network;
+pub mod new_guest;
 pub mod nodes;
+pub mod placement;
 pub mod power;
 pub mod quirks;
 pub mod resources;
+pub mod series;
 pub mod smart;
+pub mod snapshots;
 pub mod storages;
 pub mod tasks;
+pub mod trend;
+pub mod volumes;

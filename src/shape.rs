@@ -23,6 +23,8 @@ pub enum Shape {
     List(&'static Shape),
     /// Named values.
     Object(&'static [Field]),
+    /// Values of any names.
+    Open,
 }
 
 /// One named value of an object.
@@ -69,6 +71,7 @@ impl Shape {
             Shape::Flag => json!({"type": "boolean"}),
             Shape::List(item) => json!({"type": "array", "items": item.schema()}),
             Shape::Object(fields) => object(fields),
+            Shape::Open => json!({"type": "object"}),
         }
     }
 }

@@ -111,8 +111,53 @@ impl Transport for Demo {
     }
 }
 
+/// A transport that answers some requests in its own way, and leaves the others to another one.
+pub(crate) struct Altered<'t> {
+    pub(crate) inner: &'t dyn Transport,
+    /// The answer of a request such as `GET /nodes?x=y`, if it is to be another one.
+    pub(crate) change: &'t dyn Fn(&str) -> Option<Sent>,
+}
+
+impl Transport for Altered<'_> {
+    fn send_all(&self, requests: &[Request]) -> Vec<Sent> {
+        let inner = self.inner.send_all(requests);
+        requests
+            .iter()
+            .zip(inner)
+            .map(|(request, sent)| (self.change)(&written(request)).unwrap_or(sent))
+            .collect()
+    }
+}
+
+/// What a host in basic mode does not let out: reads that need more than auditing guests and storages.
+pub(crate) fn basic_mode(request: &str) -> Option<Sent> {
+    let path = request.split([' ', '?']).nth(1).unwrap_or_default();
+    let ends = ["/status", "/time", "/apt/update", "/agent/info"].iter().any(|end| path.ends_with(end));
+    let node = path.starts_with("/nodes/") && ends;
+    let cluster = ["/cluster/status", "/cluster/ha", "/cluster/backup", "/cluster/log"];
+    (node || cluster.iter().any(|start| path.starts_with(start))).then_some(Err(SendError::Denied))
+}
+
+/// Answers that no request expects.
+pub(crate) fn spoiled() -> Vec<Sent> {
+    let body = |body: &str| Ok(Response { status: 200, reason: None, body: body.into() });
+    let status =
+        |status, words: &str| Ok(Response { status, reason: Some(words.to_owned()), body: Vec::new() });
+    vec![
+        body(r#"{"data":null}"#),
+        body(r#"{"data":[{"vmid":{},"node":7,"time":"x","status":[],"name":9}]}"#),
+        body(r#"{"data":{"a":[1]}}"#),
+        body(r#"{"data":[[],null,7,"x"]}"#),
+        body("<html>"),
+        body(""),
+        status(500, "got timeout"),
+        status(595, "No route to host"),
+        Err(SendError::Timeout),
+    ]
+}
+
 fn written(request: &Request) -> String {
-    let path = request.path.strip_prefix("/api2/json").expect("every path starts with /api2/json");
+    let path = request.path.strip_prefix("/api2/json").unwrap_or(&request.path);
     let form = request.form.as_deref().filter(|form| !form.is_empty()).map(|form| format!(" {form}"));
     format!("{} {path}{}", request.verb, form.unwrap_or_default())
 }
@@ -161,6 +206,22 @@ pub(crate) fn finish(tool: &Tool, transport: &dyn Transport, arguments: Value) -
         }
     }
     panic!("{} never ends", tool.name)
+}
+
+/// Calls a tool by a name of it, as a client does, and goes on to its end.
+pub(crate) fn by_name(name: &str, transport: &dyn Transport, arguments: Value) -> Output {
+    let fails = |error: Error| panic!("{name} {arguments}: {error}");
+    let mut step = catalogue::call(transport, NOW_MS, name, &arguments.to_string()).unwrap_or_else(fails);
+    for later in 1..100 {
+        match step {
+            catalogue::Step::Done(output) => return output,
+            catalogue::Step::Pending(continuation, _) => {
+                step =
+                    catalogue::resume(transport, NOW_MS + later * 2000, &continuation).unwrap_or_else(fails);
+            }
+        }
+    }
+    panic!("{name} never ends")
 }
 
 /// The text of a call that succeeds.

@@ -31,11 +31,14 @@ pub struct Tool {
     pub aliases: &'static [Alias],
     /// What it takes.
     pub params: &'static [Param],
+    /// Those of its parameters that it takes without their being listed; its description or its errors name them.
+    pub unlisted: &'static [&'static str],
     /// The shape of its data.
     pub output: Shape,
     /// Every API method that it may call; [`Cx`] refuses it the rest.
     pub calls: &'static [&'static Method],
-    /// Whether it may also call whatever its arguments `path` and `method` name.
+    /// Whether it may also call what its arguments `path` and `method` name: any method if it is
+    /// destructive, else only what reads.
     pub names_its_call: bool,
     /// Whether it may lose something that cannot be had back.
     pub destructive: bool,
@@ -95,6 +98,7 @@ impl Tool {
         toolset: Toolset::Overview,
         aliases: &[],
         params: &[],
+        unlisted: &[],
         output: Shape::Object(&[]),
         calls: &[],
         names_its_call: false,
@@ -107,7 +111,8 @@ impl Tool {
 
     /// Whether it changes nothing: all that it calls only reads.
     pub fn read_only(&self) -> bool {
-        self.calls.iter().all(|method| method.verb.reads())
+        let names_changes = self.names_its_call && self.destructive;
+        self.calls.iter().all(|method| method.verb.reads()) && !names_changes
     }
 
     /// Whether the same call again does nothing more.
@@ -128,9 +133,20 @@ impl Tool {
         schema
     }
 
-    /// The parameters that a list of tools shows.
+    /// The parameters that a list of tools shows. Those that mean the same everywhere, and are well left out,
+    /// are in the server's instructions alone.
     fn listed(&self) -> impl Iterator<Item = &'static Param> {
-        self.params.iter().filter(|param| param.listed)
+        const EVERYWHERE: &[&str] = &["cursor", "dry_run", "limit", "timeout_seconds", "wait"];
+        let left_out = |name: &str| EVERYWHERE.contains(&name) || self.unlisted.contains(&name);
+        self.params.iter().filter(move |param| param.listed && !left_out(param.name))
+    }
+}
+
+/// The name of a parameter whose field is called so: a field `r#type` stands for `type`.
+pub const fn param_name(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
     }
 }
 
@@ -150,7 +166,7 @@ macro_rules! params {
     ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty $(= $default:expr)?),* $(,)?) => {
         /// What the tool takes.
         const PARAMS: &[$crate::tool::Param] = &[$($crate::tool::Param {
-            name: stringify!($name),
+            name: $crate::tool::param_name(stringify!($name)),
             about: concat!($($doc),+),
             kind: <$kind as $crate::tool::Argument>::KIND,
             required: $crate::params!(@required $kind $(, $default)?),
@@ -176,9 +192,13 @@ macro_rules! params {
     (@required $kind:ty, $default:expr) => { false };
     (@default) => { None };
     (@default $default:expr) => { Some(stringify!($default)) };
-    (@read $args:ident, $name:ident, $kind:ty) => { $args.read::<$kind>(PARAMS, stringify!($name))? };
+    (@read $args:ident, $name:ident, $kind:ty) => {
+        $args.read::<$kind>(PARAMS, $crate::tool::param_name(stringify!($name)))?
+    };
     (@read $args:ident, $name:ident, $kind:ty, $default:expr) => {
-        $args.read::<Option<$kind>>(PARAMS, stringify!($name))?.unwrap_or(<$kind as From<_>>::from($default))
+        $args
+            .read::<Option<$kind>>(PARAMS, $crate::tool::param_name(stringify!($name)))?
+            .unwrap_or(<$kind as From<_>>::from($default))
     };
 }
 
@@ -212,7 +232,8 @@ macro_rules! words {
             const TAKES: &'static str = "one of its words";
 
             fn read(value: &serde_json::Value) -> Option<Self> {
-                match value.as_str()? { $($word => Some($name::$case),)+ _ => None }
+                let wanted = value.as_str()?;
+                [$($name::$case),+].into_iter().find(|case| case.word() == wanted)
             }
         }
     };

@@ -29,7 +29,6 @@ mod tests;
 
 use std::time::{Duration, SystemTime};
 
-use proxmox_gate::Gate;
 use serde_json::{Map, Value};
 
 pub use consent::Consent;
@@ -40,7 +39,7 @@ pub use need::Need;
 pub use question::Question;
 pub use seal::{Opened, SealError, Seals};
 
-use crate::egress::Egress;
+use crate::lookup::Lookup;
 use crate::pools::Members;
 use consent::Agreed;
 
@@ -93,11 +92,17 @@ impl Request {
         Consent::given(self.terms.clone())
     }
 
+    /// The call that asks, as the audit log knows it.
+    pub(crate) fn call(&self) -> &str {
+        &self.terms.call
+    }
+
     /// Builds the question for these needs of a call.
     ///
     /// # Errors
     /// A sentence for the user, where it cannot be asked.
     pub(crate) fn new(
+        call: &str,
         tool: &str,
         arguments: &Map<String, Value>,
         consent: &Consent,
@@ -117,7 +122,8 @@ impl Request {
         let expires = now() + LIFETIME.as_secs();
         agreed.extend(needs.iter().map(|(need, guest)| Agreed::new(need, guest.clone(), expires)));
         let arguments = consent::digest_of(arguments);
-        let terms = consent::Terms { tool: tool.to_owned(), arguments, agreed, round, expires };
+        let call = call.to_owned();
+        let terms = consent::Terms { call, tool: tool.to_owned(), arguments, agreed, round, expires };
         Ok(Self { question, grants, terms })
     }
 }
@@ -127,8 +133,7 @@ impl Request {
 /// # Errors
 /// A sentence for the user, where the guests cannot be looked up.
 pub(crate) async fn shown(
-    gate: &Gate,
-    egress: &Egress,
+    lookup: &Lookup<'_>,
     pools: &Members,
     needs: Vec<Need>,
 ) -> Result<Vec<(Need, Option<Guest>)>, String> {
@@ -136,7 +141,7 @@ pub(crate) async fn shown(
     for need in needs {
         let guest = match need.vmid() {
             None => None,
-            Some(vmid) => guest::look_up(gate, egress, pools, vmid).await.map_err(|why| {
+            Some(vmid) => guest::look_up(lookup, pools, vmid).await.map_err(|why| {
                 format!(
                     "This needs a person's approval, and guest {vmid} cannot be looked up to show it to them: {why}. \
                      Nothing was done."

@@ -1,8 +1,8 @@
 //! The component's only way to the world: each of its HTTP requests passes here.
 //!
 //! The gate decides from the request itself. What it refuses never leaves the process; what it permits
-//! goes out through [`crate::egress`], rewritten. The answer comes back without cookies or credentials,
-//! cut to what is granted, and bounded in size. `wasi:http` has no words for a refusal, so the reasons
+//! goes out through [`crate::egress`], rewritten. The answer comes back without cookies, credentials and
+//! other [`secrets`], cut to what is granted, and bounded in size. `wasi:http` has no words for a refusal, so the reasons
 //! are kept beside the call, in its [`Ledger`].
 
 mod verdict;
@@ -23,8 +23,10 @@ use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
 
 use crate::approvals::leave::{self, Leave};
 use crate::approvals::{Need, Unapproved};
+use crate::echo::Echo;
 use crate::egress::{Egress, SendError, is_repeatable};
 use crate::pools::{Directory, Members};
+use crate::secrets::{self, TAKEN_OUT};
 use crate::watch::{Held, Sending, Watch};
 
 /// The authority that the component addresses; it knows no other.
@@ -53,6 +55,12 @@ pub enum Refusal {
         "The tool tried to reach a server that is not the configured Proxmox VE. That is a defect, or an attack."
     )]
     ForeignAddress,
+    /// It would write the word that stands in place of a secret over the secret.
+    #[error(
+        "The change was not made: it holds `{TAKEN_OUT}`, the word that this server shows in place of a secret, and \
+         written back it would replace the secret. Leave that value out of the change, or let a person make it."
+    )]
+    Placeholder,
     /// A person could have approved it.
     #[error(transparent)]
     Unapproved(#[from] Unapproved),
@@ -67,6 +75,7 @@ impl Refusal {
         match self {
             Refusal::Denied(denied) => denied.code(),
             Refusal::ForeignAddress => "foreign_address",
+            Refusal::Placeholder => "placeholder",
             Refusal::Unapproved(unapproved) => unapproved.code(),
             Refusal::Held(held) => held.code(),
         }
@@ -82,8 +91,8 @@ pub struct Ledger {
     pub unanswered: Vec<SendError>,
     /// Requests that went out.
     pub sent: u32,
-    /// Whether one of them may have changed something.
-    pub changed: bool,
+    /// Those of them that may have changed something.
+    pub changes: u32,
     /// Requests that a person has to agree to first, first one first. None of them went out, and while
     /// there is one nothing that changes something does.
     pub needs: Vec<Need>,
@@ -92,13 +101,19 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Whether a request may go out now, and if so notes that it does. Once a person has to be asked, this
-    /// attempt is only looking: it will be made again.
+    /// Whether a request may go out now, and if so counts it. Once a person has to be asked, this attempt is
+    /// only looking: it will be made again.
     fn begin(&mut self, changes: bool) -> bool {
         let goes = !changes || self.needs.is_empty();
         self.sent += u32::from(goes);
-        self.changed |= goes && changes;
+        self.changes += u32::from(goes && changes);
         goes
+    }
+
+    /// A request that was counted did not go out after all.
+    fn held_back(&mut self, changes: bool) {
+        self.sent = self.sent.saturating_sub(1);
+        self.changes = self.changes.saturating_sub(u32::from(changes));
     }
 
     /// Notes that a person has to be asked, unless it is too late for that: after a yes the call begins
@@ -107,10 +122,10 @@ impl Ledger {
         let known = self.needs.iter().any(|known| {
             known.digest == need.digest || !known.method.verb.reads() && !need.method.verb.reads()
         });
-        if !self.changed && !known {
+        if self.changes == 0 && !known {
             self.needs.push(need);
         }
-        !self.changed
+        self.changes == 0
     }
 }
 
@@ -226,7 +241,7 @@ impl Boundary {
                 content_type: None,
                 body: &[],
             };
-            return Err(self.refuse_on_record(Refusal::ForeignAddress, &raw));
+            return Err(self.refused(&raw, self.note_refusal(Refusal::ForeignAddress)));
         }
         let body = Limited::new(body, MAX_REQUEST)
             .collect()
@@ -239,19 +254,14 @@ impl Boundary {
             content_type: parts.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()),
             body: &body,
         };
-        let pools = self.pools.members().await;
+        let pools = self.pools.members_for(self.watch.as_deref()).await;
         if asks {
             return self.verdict(raw, &pools);
         }
         if let Some(wide) = &self.rehearsal {
             self.rehearse(wide, raw, &pools);
         }
-        let permit = match self.gate.check(&self.scope, raw, &*pools) {
-            Ok(permit) => permit,
-            Err(denied) => {
-                self.by_leave(raw, &pools, denied).await.inspect_err(|_| self.record_refusal(&raw))?
-            }
-        };
+        let permit = self.permit(raw, &pools).await.map_err(|code| self.refused(&raw, code))?;
         let method = permit.method();
         if self.rehearsal.is_some() && !is_repeatable(method) {
             return Err(Error::HttpRequestDenied);
@@ -287,16 +297,17 @@ impl Boundary {
         pools: &Members,
         answer: Response<Incoming>,
     ) -> Result<Response<WasiBody>, Error> {
-        let status = answer.status();
+        let (status, echo) = (answer.status(), self.egress.echo());
         let mut response = Response::builder().status(status);
-        if let Some(value) = answer.headers().get(CONTENT_TYPE) {
+        if let Some(value) = answer.headers().get(CONTENT_TYPE).filter(|value| !echo.is_in(value.as_bytes()))
+        {
             response = response.header(CONTENT_TYPE, value);
         }
         let reason = answer.extensions().get::<ReasonPhrase>();
-        if let Some(reason) = reason.and_then(|reason| reason_header(reason.as_bytes())) {
+        if let Some(reason) = reason.and_then(|reason| reason_header(reason.as_bytes(), echo)) {
             response = response.header(REASON_HEADER, reason);
         }
-        let body = body_of(answer).await?;
+        let body = echo.taken_out(body_of(answer).await?);
         if let Some(watch) = &self.watch {
             watch.look_for_task(method, &body);
         }
@@ -304,6 +315,7 @@ impl Boundary {
             StatusCode::OK => self.gate.filter(method, &body, pools).map(Bytes::from).unwrap_or(body),
             _ => body,
         };
+        let body = secrets::taken_out(method, status, &body).map(Bytes::from).unwrap_or(body);
         response
             .body(Full::new(body).map_err(|never| match never {}).boxed_unsync())
             .map_err(|_| Error::HttpProtocolError)
@@ -320,7 +332,11 @@ impl Boundary {
         let leave = || leave_in_words(&self.gate.explain(&self.scope, raw, pools));
         match watch.begin(permit, leave).await {
             Ok(sending) => Ok(Some(sending)),
-            Err(held) => Err(self.refuse(held.into())),
+            Err(held) => {
+                self.note(|ledger| ledger.held_back(!permit.verb().reads()));
+                self.note_refusal(held.into());
+                Err(Error::HttpRequestDenied)
+            }
         }
     }
 
@@ -340,45 +356,58 @@ impl Boundary {
         });
     }
 
-    /// The permit for a request that is not granted, where a person has agreed to it.
-    async fn by_leave(&self, raw: RawRequest<'_>, pools: &Members, denied: Denied) -> Result<Permit, Error> {
-        let Some(leave) = &self.leave else { return Err(self.refuse(denied.into())) };
+    /// The permit for a request; otherwise why there is none, as a word for logs.
+    async fn permit(&self, raw: RawRequest<'_>, pools: &Members) -> Result<Permit, &'static str> {
+        if secrets::writes_back(&raw) {
+            return Err(self.note_refusal(Refusal::Placeholder));
+        }
+        match self.gate.check(&self.scope, raw, pools) {
+            Ok(permit) => Ok(permit),
+            Err(denied) => self.by_leave(raw, pools, denied).await,
+        }
+    }
+
+    /// The same for a request that is not granted, where a person has agreed to it.
+    async fn by_leave(
+        &self,
+        raw: RawRequest<'_>,
+        pools: &Members,
+        denied: Denied,
+    ) -> Result<Permit, &'static str> {
+        let Some(leave) = &self.leave else { return Err(self.note_refusal(denied.into())) };
         match leave.decide(&self.scope, raw, pools, denied).await {
             leave::Verdict::Go(permit) => Ok(permit),
-            leave::Verdict::Denied(denied) => Err(self.refuse(denied.into())),
-            leave::Verdict::Unapproved(unapproved) => Err(self.refuse(unapproved.into())),
+            leave::Verdict::Denied(denied) => Err(self.note_refusal(denied.into())),
+            leave::Verdict::Unapproved(unapproved) => Err(self.note_refusal(unapproved.into())),
             leave::Verdict::Ask(need, denied) => Err(self.ask(need, denied)),
         }
     }
 
-    fn ask(&self, need: Need, denied: Denied) -> Error {
+    fn ask(&self, need: Need, denied: Denied) -> &'static str {
         match self.note(|ledger| ledger.ask(need)) {
-            true => Error::HttpRequestDenied,
-            false => self.refuse(Unapproved::TooLate { denied }.into()),
+            true => "needs_approval",
+            false => self.note_refusal(Unapproved::TooLate { denied }.into()),
         }
     }
 
-    fn refuse(&self, refusal: Refusal) -> Error {
-        tracing::info!(code = refusal.code(), %refusal, "refused");
+    /// Notes a refusal for the caller, and gives its word for logs.
+    fn note_refusal(&self, refusal: Refusal) -> &'static str {
+        let code = refusal.code();
+        tracing::info!(code, %refusal, "refused");
         self.note(|ledger| {
             if ledger.refused.len() < MAX_ACCOUNT {
                 ledger.refused.push(refusal);
             }
         });
-        Error::HttpRequestDenied
+        code
     }
 
-    fn refuse_on_record(&self, refusal: Refusal, raw: &RawRequest<'_>) -> Error {
-        let error = self.refuse(refusal);
-        self.record_refusal(raw);
-        error
-    }
-
-    fn record_refusal(&self, raw: &RawRequest<'_>) {
+    /// Records a refusal for the operator, and gives what the component learns of it.
+    fn refused(&self, raw: &RawRequest<'_>, code: &str) -> Error {
         if let Some(watch) = &self.watch {
-            let code = self.note(|ledger| ledger.refused.last().map_or("needs_approval", Refusal::code));
             watch.refused(raw, code);
         }
+        Error::HttpRequestDenied
     }
 
     fn note<T>(&self, f: impl FnOnce(&mut Ledger) -> T) -> T {
@@ -388,7 +417,7 @@ impl Boundary {
 }
 
 /// What allows a request: the grants that it rests on, or what stands in for them.
-fn leave_in_words(verdict: &Verdict) -> String {
+pub(crate) fn leave_in_words(verdict: &Verdict) -> String {
     let grants: Vec<&str> = verdict.needs.iter().filter_map(|need| need.covered_by.as_deref()).collect();
     match (&verdict.outcome, grants.is_empty()) {
         (Err(_), _) => "a person's approval".to_owned(),
@@ -415,10 +444,11 @@ pub(crate) async fn body_of(answer: Response<Incoming>) -> Result<Bytes, Error> 
 }
 
 /// Reason phrases may hold Latin-1 and, in theory, anything; what is not printable ASCII becomes `?`.
-fn reason_header(reason: &[u8]) -> Option<HeaderValue> {
-    let printable: Vec<u8> =
-        reason.iter().take(500).map(|b| if (0x20..0x7f).contains(b) { *b } else { b'?' }).collect();
-    HeaderValue::from_bytes(&printable).ok()
+fn reason_header(reason: &[u8], echo: &Echo) -> Option<HeaderValue> {
+    let reason = echo.taken_out(Bytes::copy_from_slice(reason));
+    let printable = |byte: &u8| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '?' };
+    let reason: String = reason.iter().take(500).map(printable).collect();
+    HeaderValue::from_str(&secrets::text(&reason).unwrap_or(reason)).ok()
 }
 
 /// What the component learns of a failure: its kind. The address stays here.
@@ -451,7 +481,7 @@ mod tests {
             (&proxmox_api::methods::GET_NODES_NODE_STATUS, &proxmox_api::methods::POST_ACCESS_USERS);
         let mut ledger = Ledger::default();
         assert!(ledger.begin(false) && ledger.ask(need(read, "a")));
-        assert!(!ledger.begin(true) && !ledger.changed);
+        assert!(!ledger.begin(true) && ledger.changes == 0);
         assert!(ledger.begin(false), "reads go on");
         // The same again is one need, and a second change waits for its turn.
         assert!(
@@ -471,8 +501,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_held_back_did_not_go_out() {
+        let mut ledger = Ledger::default();
+        assert!(ledger.begin(true) && ledger.begin(false));
+        ledger.held_back(true);
+        assert_eq!((ledger.sent, ledger.changes), (1, 0));
+        assert!(ledger.ask(need(&proxmox_api::methods::POST_ACCESS_USERS, "a")), "nothing has changed yet");
+    }
+
+    #[test]
     fn a_reason_phrase_cannot_smuggle_control_characters() {
-        let header = reason_header(b"no \xe9 such\r\nX-Evil: 1").map(|v| v.to_str().map(str::to_owned));
+        let echo = Echo::of(&HeaderValue::from_static("PVEAPIToken=a@b!c=d-e-f"));
+        let header =
+            reason_header(b"no \xe9 such\r\nX-Evil: 1", &echo).map(|v| v.to_str().map(str::to_owned));
         assert_eq!(header.unwrap().unwrap(), "no ? such??X-Evil: 1");
     }
 }

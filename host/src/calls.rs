@@ -16,8 +16,10 @@ use crate::approvals::leave::Leave;
 use crate::approvals::{self, Asker, Consent, Nobody, Reply, Request};
 use crate::boundary::{Boundary, Ledger, Refusal, Rehearsed};
 use crate::catalogue::{Catalogue, Entry};
+use crate::clock::Clock;
 use crate::egress::Egress;
 use crate::engine::{Engine, Failure, FailureKind, Fault, MAX_INSTANCES, Outcome, Output, Pending};
+use crate::lookup::Lookup;
 use crate::pools::{self, Directory};
 use crate::selection::Selection;
 use crate::settings::SettingsError;
@@ -71,12 +73,13 @@ pub enum Answer {
 }
 
 impl Tools {
-    /// Loads the component and asks it for its tools.
+    /// Loads the component and asks it for its tools. `clock` is the time that they find, where it is not the
+    /// machine's.
     ///
     /// # Errors
     /// Where the component does not run here, or declares what makes no sense.
-    pub async fn load(gate: Gate, egress: Arc<Egress>) -> Result<Self> {
-        Self::with_engine(Engine::load()?, gate, egress).await
+    pub async fn load(gate: Gate, egress: Arc<Egress>, clock: Option<Clock>) -> Result<Self> {
+        Self::with_engine(Engine::load()?.at(clock), gate, egress).await
     }
 
     /// Asks the component of an engine for its tools.
@@ -194,7 +197,7 @@ impl Tools {
             };
             let reply = asker.ask(&request).await;
             tracing::info!(tool = name, grants = %request.grants, reply = reply.word(), "asked a person");
-            self.safeguards.asked(name, &request.grants, &reply);
+            self.safeguards.asked(request.call(), name, &request.grants, &reply);
             match reply {
                 Reply::Yes => consent = request.approved(),
                 no => return Answer::Failed { kind: "denied", message: no.refusal().to_owned() },
@@ -211,7 +214,7 @@ impl Tools {
         consent: Consent,
         watch: impl FnMut(&Pending),
     ) -> Attempt {
-        let eyes = self.safeguards.watch();
+        let eyes = self.safeguards.watch(consent.terms().map(|terms| terms.call.as_str()));
         let closing = Closing::new(eyes.clone(), name, arguments);
         let attempt = self.attempt_watched(name, arguments, consent, watch, eyes).await;
         closing.with(&attempt);
@@ -264,9 +267,12 @@ impl Tools {
         call: &Call,
         needs: Vec<approvals::Need>,
     ) -> Attempt {
-        let pools = self.pools.members().await;
-        let shown = approvals::shown(&self.gate, &self.egress, &pools, needs).await;
-        match shown.and_then(|needs| Request::new(name, arguments, &call.consent, needs)) {
+        let watch = Some(&*call.eyes);
+        let pools = self.pools.members_for(watch).await;
+        let lookup = Lookup { gate: &self.gate, egress: &self.egress, watch };
+        let shown = approvals::shown(&lookup, &pools, needs).await;
+        let ask = |needs| Request::new(call.eyes.call(), name, arguments, &call.consent, needs);
+        match shown.and_then(ask) {
             Ok(request) => Attempt::Asks(Box::new(request)),
             Err(message) => Attempt::Over(Answer::Failed { kind: "denied", message }),
         }
@@ -276,7 +282,7 @@ impl Tools {
         // Held while an instance lives, not while a task runs.
         let _permit = self.running.acquire().await;
         let (gate, wide, egress) = (self.gate.clone(), self.wide.clone(), self.egress.clone());
-        let leave = Leave::new(gate, wide, egress, call.consent.clone());
+        let leave = Leave::new(gate, wide, egress, call.consent.clone()).watched(call.eyes.clone());
         let boundary = self.boundary(&call.scope, &call.ledger).with_leave(leave).watched(call.eyes.clone());
         match step {
             Step::Call(name, arguments) => self.engine.call_tool(boundary, name, arguments).await,

@@ -96,7 +96,10 @@ impl Entry {
         let mut scope = Scope::new(self.methods.iter().copied());
         if self.tool.names_its_call {
             scope = match self.named(text("method"), text("path")) {
-                Some((verb, path)) => scope.naming(verb, path),
+                Some((verb, path)) => {
+                    let below = path.trim().strip_prefix("/api2/json").unwrap_or(path.trim());
+                    scope.naming(verb, &format!("/{}", below.trim_matches('/')))
+                }
                 None => scope,
             };
         }
@@ -118,8 +121,15 @@ impl Entry {
                 },
             };
         }
+        if self.clones() && arguments.get("newid").is_none_or(Value::is_null) {
+            scope = scope.making_a_guest();
+        }
         // What is restored was another guest once.
         [text("archive"), text("volume")].into_iter().flatten().fold(scope, Scope::on_owners_of)
+    }
+
+    fn clones(&self) -> bool {
+        self.methods.iter().any(|method| !method.verb.reads() && method.path.ends_with("/clone"))
     }
 
     /// The request that the arguments name. A tool that says it only reads may name no other.

@@ -176,10 +176,10 @@ pub struct Options {
     #[arg(long, global = true, value_name = "VMIDS", help_heading = "Permissions")]
     pub vmid_allowlist: Option<String>,
 
-    /// Toolsets to offer, such as `overview,guests`, or `all` [default: all but planning and admin are listed]
+    /// Toolsets to offer, such as `overview,guests`, or `all` [default: all but planning, admin and by-name]
     #[arg(long, global = true, value_name = "NAMES", help_heading = "Tools")]
     pub toolsets: Option<String>,
-    /// Tools to offer beside those toolsets
+    /// Tools to offer, beside --toolsets if that is given, else alone
     #[arg(long, global = true, value_name = "NAMES", help_heading = "Tools")]
     pub tools: Option<String>,
     /// Tools to turn off
@@ -198,6 +198,10 @@ pub struct Options {
     /// While this file exists, nothing is changed
     #[arg(long, global = true, value_name = "FILE", help_heading = "Oversight")]
     pub stop_file: Option<String>,
+
+    /// The time that tools find, as Unix time in seconds; for answers that come out the same on every day
+    #[arg(long, global = true, value_name = "SECONDS", hide = true)]
+    pub clock: Option<u64>,
 
     /// Use a simulated cluster; nothing to configure
     #[arg(long, global = true, help_heading = "Demo")]

@@ -18,6 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use proxmox_gate::{Permit, PermitParts};
 
+use crate::echo::Echo;
 use crate::tls::{self, Fingerprint, Refusals, Trust};
 
 const AGENT: &str = concat!("proxmox-mcp/", env!("CARGO_PKG_VERSION"));
@@ -119,6 +120,7 @@ pub enum SendError {
 /// The way out.
 pub struct Egress {
     endpoint: Endpoint,
+    echo: Echo,
     refusals: Refusals,
     // Made with the first request: reading the system's certificates takes longer than all else at start.
     client: OnceLock<Result<Http, SendError>>,
@@ -129,12 +131,18 @@ type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 impl Egress {
     /// The way out to one server.
     pub fn new(endpoint: Endpoint) -> Arc<Self> {
-        Arc::new(Self { endpoint, refusals: Refusals::default(), client: OnceLock::new() })
+        let echo = Echo::of(&endpoint.authorization);
+        Arc::new(Self { endpoint, echo, refusals: Refusals::default(), client: OnceLock::new() })
     }
 
     /// The server that requests go to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// What takes the API token out of answers.
+    pub(crate) fn echo(&self) -> &Echo {
+        &self.echo
     }
 
     /// Sends what the gate permitted.

@@ -17,6 +17,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::boundary::Boundary;
+use crate::clock::Clock;
 use crate::code_config::code_config;
 
 mod bindings {
@@ -70,6 +71,7 @@ pub struct Engine {
     ticker: Arc<Ticker>,
     max_ticks: u32,
     max_step: Duration,
+    clock: Option<Clock>,
 }
 
 struct State {
@@ -122,6 +124,13 @@ impl Engine {
         Self::new(&wasmtime, &component)
     }
 
+    /// The same, in which tools find this time instead of the machine's.
+    #[must_use]
+    pub fn at(mut self, clock: Option<Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// The same, with less computing time and time in all for each step of a call. It cannot be given more.
     #[must_use]
     pub fn tightened(mut self, computing: Duration, in_all: Duration) -> Self {
@@ -142,7 +151,7 @@ impl Engine {
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         let pre = ContractPre::new(linker.instantiate_pre(component)?)?;
         let ticker = Arc::new(Ticker::start(wasmtime)?);
-        Ok(Self { pre, ticker, max_ticks: MAX_TICKS, max_step: MAX_STEP })
+        Ok(Self { pre, ticker, max_ticks: MAX_TICKS, max_step: MAX_STEP, clock: None })
     }
 
     /// The tools of the component.
@@ -202,8 +211,12 @@ impl Engine {
         http.set_field_size_limit(MAX_HEADERS);
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
+        let mut wasi = WasiCtx::builder();
+        if let Some(clock) = &self.clock {
+            wasi.wall_clock(clock.clone());
+        }
         let state = State {
-            wasi: WasiCtx::builder().build(),
+            wasi: wasi.build(),
             http,
             boundary,
             table,

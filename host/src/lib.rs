@@ -5,6 +5,7 @@
 //! |---|---|
 //! | where is a request allowed or refused? | the crate `proxmox-gate` (`host/gate`), called in [`boundary`] |
 //! | where does HTTP leave the process? | [`egress`] |
+//! | which secrets does the component not get to see? | [`secrets`] |
 //! | what can the component reach, and how much of it? | [`engine`] |
 //! | how does a call run from start to end? | [`calls`] |
 //! | when is a person asked, and what? | [`approvals`] |
@@ -20,16 +21,20 @@ pub mod boundary;
 pub mod calls;
 pub mod catalogue;
 pub mod cli;
+pub mod clock;
 mod code_config;
 pub mod commands;
 pub mod demo;
+mod echo;
 pub mod egress;
 pub mod engine;
+mod lookup;
 pub mod mcp;
 pub mod permissions;
 pub mod pools;
 pub mod profiles;
 pub mod reach;
+pub mod secrets;
 pub mod selection;
 pub mod settings;
 pub mod tls;

@@ -9,6 +9,7 @@ use clap::Parser;
 use proxmox_gate::Gate;
 use proxmox_mcp_host::calls::Tools;
 use proxmox_mcp_host::cli::{AuditCommand, Cli, Command, GrantsCommand, Options};
+use proxmox_mcp_host::clock::Clock;
 use proxmox_mcp_host::egress::Egress;
 use proxmox_mcp_host::mcp::{self, Server};
 use proxmox_mcp_host::permissions::Permissions;
@@ -93,8 +94,9 @@ fn prepare(options: &Options) -> Result<Prepared> {
 fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
+    let clock = cli.options.clock.map(Clock::set_to);
     let code = runtime.block_on(async {
-        let tools = Tools::load(prepared.gate, prepared.egress).await?.guarded(prepared.safeguards.clone());
+        let tools = Tools::load(prepared.gate, prepared.egress, clock).await?.guarded(prepared.safeguards.clone());
         let tools = tools.selecting(prepared.selection)?;
         let tools = Arc::new(match prepared.wide {
             Some(wide) => tools.asking(wide),

@@ -1,24 +1,24 @@
 //! Who is in which pool: a grant on `/pool/dev` reaches the guests and storages in it, and only the host's
 //! own word counts for which those are.
 //!
-//! The directory is read through gate and egress like everything else, kept for at most [`MAX_AGE`], and
-//! read only while a grant on a pool is in force. Where it cannot be read, nothing is in any pool.
+//! The directory is read as the host reads everything (`lookup.rs`), kept for at most [`MAX_AGE`], and read
+//! only while a grant on a pool is in force. Where it cannot be read, nothing is in any pool.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
-use http::StatusCode;
+use anyhow::{Context, Result};
 use proxmox_api::Method;
 use proxmox_api::methods::{GET_CLUSTER_RESOURCES, GET_POOLS};
-use proxmox_gate::{AclPath, Gate, Grants, NoPools, Pools, RawRequest, Scope};
+use proxmox_gate::{AclPath, Gate, Grants, NoPools, Pools};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-use crate::boundary::body_of;
 use crate::egress::Egress;
+use crate::lookup::Lookup;
+use crate::watch::Watch;
 
 /// How long the members of a pool are taken for known.
 pub const MAX_AGE: Duration = Duration::from_secs(10);
@@ -91,6 +91,11 @@ impl Directory {
     /// The members as they were at most `max_age` ago. Where they cannot be read there are none, and the
     /// log says why.
     pub async fn members(&self) -> Arc<Members> {
+        self.members_for(None).await
+    }
+
+    /// The same for a watched call, on whose account they are read if they have to be.
+    pub(crate) async fn members_for(&self, watch: Option<&Watch>) -> Arc<Members> {
         if self.needed.pools.is_empty() {
             return Arc::default();
         }
@@ -100,7 +105,7 @@ impl Directory {
             return known.members.clone();
         }
         let asked = Instant::now();
-        let (members, until) = match self.read().await {
+        let (members, until) = match self.read(watch).await {
             Ok(members) => (Arc::new(members), asked + self.max_age),
             Err(error) => {
                 tracing::warn!("grants on pools do not hold: their members cannot be read: {error:#}");
@@ -112,47 +117,34 @@ impl Directory {
 
     /// `GET /cluster/resources` for the guests; for the storages `GET /pools`, and again for each pool that
     /// something is granted on.
-    async fn read(&self) -> Result<Members> {
-        let guests: Vec<Resource> = self.get(&GET_CLUSTER_RESOURCES, "/cluster/resources?type=vm").await?;
+    async fn read(&self, watch: Option<&Watch>) -> Result<Members> {
+        let lookup = Lookup { gate: &self.gate, egress: &self.egress, watch };
+        let guests: Vec<Resource> =
+            get(&lookup, &GET_CLUSTER_RESOURCES, "/cluster/resources?type=vm").await?;
         let mut members = Members::default();
         members.guests.extend(guests.into_iter().filter_map(|row| Some((row.vmid?, row.pool?))));
         if !self.needed.storages {
             return Ok(members);
         }
-        let pools: Vec<Pool> = self.get(&GET_POOLS, "/pools").await?;
+        let pools: Vec<Pool> = get(&lookup, &GET_POOLS, "/pools").await?;
         for Pool { poolid, .. } in pools {
             let path = format!("/pool/{poolid}");
             if !self.needed.pools.iter().any(|granted| granted.covers(&path)) {
                 continue;
             }
             let query = format!("/pools?poolid={}&type=storage", poolid.replace('/', "%2F"));
-            let rows: Vec<Pool> = self.get(&GET_POOLS, &query).await?;
+            let rows: Vec<Pool> = get(&lookup, &GET_POOLS, &query).await?;
             for storage in rows.into_iter().flat_map(|row| row.members).filter_map(|member| member.storage) {
                 members.storages.entry(storage).or_default().push(poolid.clone());
             }
         }
         Ok(members)
     }
+}
 
-    async fn get<T: DeserializeOwned>(&self, method: &'static Method, path: &str) -> Result<T> {
-        let request = RawRequest {
-            verb: "GET",
-            path_and_query: &format!("/api2/json{path}"),
-            content_type: None,
-            body: &[],
-        };
-        let permit = self.gate.check(&Scope::new([method]), request, &NoPools)?;
-        let answer = self.egress.send(permit).await?;
-        let status = answer.status();
-        let body =
-            body_of(answer).await.map_err(|code| anyhow!("the answer to {method} breaks off: {code:?}"))?;
-        match status {
-            StatusCode::OK => {
-                data(&body).with_context(|| format!("the answer to {method} is not as expected"))
-            }
-            _ => bail!("{method} is answered with {status}"),
-        }
-    }
+async fn get<T: DeserializeOwned>(lookup: &Lookup<'_>, method: &'static Method, target: &str) -> Result<T> {
+    let body = lookup.read(method, target, &NoPools).await?;
+    data(&body).with_context(|| format!("the answer to {method} is not as expected"))
 }
 
 #[derive(Deserialize)]

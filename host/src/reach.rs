@@ -51,13 +51,23 @@ fn reach_by(entry: &Entry, opening: impl Fn(&'static Method) -> Opening) -> Reac
     if entry.tool.names_its_call {
         return reach_of_any(entry, opening);
     }
+    // What asks Proxmox nothing needs nothing.
+    if entry.methods.is_empty() {
+        return Reach::All;
+    }
     let openings: Vec<Opening> = entry.methods.iter().map(|method| opening(method)).collect();
     let shut = openings.iter().filter(|o| matches!(o, Opening::Shut { .. })).count();
     let mut changes =
         entry.methods.iter().zip(&openings).filter(|(method, _)| !method.verb.reads()).peekable();
     let change_shut =
         changes.peek().is_some() && changes.all(|(_, opening)| matches!(opening, Opening::Shut { .. }));
-    if shut == openings.len() || change_shut {
+    // What a tool does inside a guest is what it is for; finding the guest is not.
+    let mut inside =
+        entry.methods.iter().zip(&openings).filter(|(method, _)| method.path.contains("/agent/")).peekable();
+    let guest_shut = entry.tool.annotations.open_world
+        && inside.peek().is_some()
+        && inside.all(|(_, opening)| matches!(opening, Opening::Shut { .. }));
+    if shut == openings.len() || change_shut || guest_shut {
         Reach::None
     } else if shut > 0 {
         Reach::Part

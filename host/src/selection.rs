@@ -6,8 +6,10 @@ use crate::catalogue::{Catalogue, Entry};
 use crate::cli::Options;
 use crate::settings::{SettingsError, Sources, boolean, wrong};
 
-/// Toolsets that stand for all of them.
+/// What stands for all toolsets.
 const ALL: &str = "all";
+/// The toolset of tools that are chosen by their own names alone.
+const BY_NAME: &str = "by-name";
 
 /// The operator's choice of tools.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +79,9 @@ impl Selection {
             return off("--exclude-tools names it");
         }
         let chosen = self.toolsets.is_some() || self.tools.is_some();
-        if chosen && !self.chooses(entry) {
+        // Whoever wants all toolsets turns none off.
+        let all = self.toolsets.iter().flatten().any(|name| name == ALL);
+        if chosen && !all && !self.chooses(entry) {
             return off("--toolsets and --tools do not name it");
         }
         Ok(())
@@ -86,11 +90,12 @@ impl Selection {
     /// Whether a tool is listed, as far as the operator chose.
     pub fn lists(&self, entry: &Entry) -> bool {
         let chosen = self.toolsets.is_some() || self.tools.is_some();
-        self.admits(entry).is_ok() && (chosen || entry.tool.by_default)
+        self.admits(entry).is_ok() && if chosen { self.chooses(entry) } else { entry.tool.by_default }
     }
 
     fn chooses(&self, entry: &Entry) -> bool {
-        let toolset = |name: &String| name == ALL || *name == entry.tool.toolset;
+        let by_name = entry.tool.toolset == BY_NAME;
+        let toolset = |name: &String| !by_name && name == ALL || *name == entry.tool.toolset;
         self.toolsets.iter().flatten().any(toolset)
             || self.tools.as_ref().is_some_and(|tools| names(tools, entry))
     }

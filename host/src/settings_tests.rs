@@ -73,7 +73,10 @@ fn a_token_may_be_pasted_whole() {
 
 #[test]
 fn a_secret_cannot_carry_a_header() {
-    assert!(connect(&[("PROXMOX_HOST", "pve"), ("PROXMOX_TOKEN_VALUE", "abc\r\nX: y")]).is_err());
+    for secret in ["abc\r\nX: y", "abc def", "abc,def", "abc;def", "abc\tdef", "abc\u{e9}"] {
+        let refused = connect(&[("PROXMOX_HOST", "pve"), ("PROXMOX_TOKEN_VALUE", secret)]);
+        assert!(refused.is_err_and(|error| error.contains("characters that none has")), "{secret:?}");
+    }
 }
 
 #[test]

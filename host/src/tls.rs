@@ -224,6 +224,9 @@ impl ServerCertVerifier for Verifier {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::sign::{CertifiedKey, SingleCertAndKey};
+    use rustls::{ClientConnection, ServerConfig, ServerConnection};
 
     #[test]
     fn a_fingerprint_is_read_with_and_without_colons() {
@@ -233,6 +236,63 @@ mod tests {
         assert_eq!(Fingerprint::parse(&with).map(|f| f.to_string()), Some(with));
         for bad in ["", "a1", &"g1".repeat(32), &"a1".repeat(33), &"+1".repeat(32)] {
             assert_eq!(Fingerprint::parse(bad), None, "{bad}");
+        }
+    }
+
+    type Identity = (CertificateDer<'static>, rcgen::KeyPair);
+
+    fn identity() -> Identity {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(["pve1".to_owned()]).unwrap();
+        (params.self_signed(&key).unwrap().der().clone(), key)
+    }
+
+    /// A handshake in memory with a server that shows `shown` and signs with `key`.
+    fn handshake(
+        trust: &Trust,
+        shown: &CertificateDer<'static>,
+        key: &rcgen::KeyPair,
+        version: &'static rustls::SupportedProtocolVersion,
+    ) -> Result<(), Error> {
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let key = CertifiedKey::new(vec![shown.clone()], ring::sign::any_supported_type(&key).unwrap());
+        let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+        let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+        let client = Arc::new(client_config(trust, &Refusals::default()).unwrap());
+        let mut client = ClientConnection::new(client, ServerName::try_from("pve1").unwrap()).unwrap();
+        while client.is_handshaking() {
+            let mut flight = Vec::new();
+            client.write_tls(&mut flight).unwrap();
+            server.read_tls(&mut flight.as_slice()).unwrap();
+            server.process_new_packets()?;
+            flight.clear();
+            while server.wants_write() {
+                server.write_tls(&mut flight).unwrap();
+            }
+            let mut flight = flight.as_slice();
+            while !flight.is_empty() {
+                client.read_tls(&mut flight).unwrap();
+                client.process_new_packets()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A certificate is no secret: whoever shows it has to prove that its key is theirs.
+    #[test]
+    fn a_pinned_certificate_is_worth_nothing_without_its_key() {
+        let ((own, own_key), (other, other_key)) = (identity(), identity());
+        let pinned = Trust::Fingerprint(Fingerprint::of(&own));
+        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+            assert_eq!(handshake(&pinned, &own, &own_key, version), Ok(()));
+            assert!(handshake(&pinned, &own, &other_key, version).is_err(), "{version:?}: another key");
+            let refused = handshake(&pinned, &other, &other_key, version);
+            assert!(matches!(refused, Err(Error::InvalidCertificate(_))), "{version:?}: {refused:?}");
+            assert!(handshake(&Trust::DangerAnything, &own, &other_key, version).is_err(), "{version:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use proxmox_api::Method;
-use proxmox_audit::{ApprovalAnswer, Braked, Brakes, Decision, Event, Recorder, parameters};
+use proxmox_audit::{ApprovalAnswer, Braked, Brakes, By, Decision, Event, Recorder, parameters};
 use proxmox_gate::{Permit, RawRequest};
 use serde_json::{Map, Value};
 
@@ -52,8 +52,8 @@ impl Safeguards {
         client.clone_into(&mut self.client.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Records what a person said when asked.
-    pub(crate) fn asked(&self, tool: &str, grants: &str, reply: &Reply) {
+    /// Records what a person said when asked on account of a call.
+    pub(crate) fn asked(&self, call: &str, tool: &str, grants: &str, reply: &Reply) {
         let answer = match reply {
             Reply::Yes => ApprovalAnswer::Approved,
             Reply::No | Reply::OtherName => ApprovalAnswer::Declined,
@@ -62,7 +62,7 @@ impl Safeguards {
         };
         if self.is_recording() {
             self.recorder.record_read(&Event::Approval {
-                call: String::new(),
+                call: call.to_owned(),
                 tool: tool.to_owned(),
                 grants: grants.split(',').filter(|grant| !grant.is_empty()).map(str::to_owned).collect(),
                 answer,
@@ -70,12 +70,12 @@ impl Safeguards {
         }
     }
 
-    /// A call that begins.
-    pub(crate) fn watch(self: &Arc<Self>) -> Arc<Watch> {
-        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+    /// A call that begins, or one that begins again after a person was asked.
+    pub(crate) fn watch(self: &Arc<Self>, again: Option<&str>) -> Arc<Watch> {
+        let new = || format!("{}-{}", self.process, self.calls.fetch_add(1, Ordering::Relaxed));
         Arc::new(Watch {
             safeguards: self.clone(),
-            call: format!("{}-{number}", self.process),
+            call: again.map_or_else(new, str::to_owned),
             client: self.client.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             begun: Instant::now(),
             ended: Mutex::default(),
@@ -122,6 +122,7 @@ pub(crate) struct Watch {
 
 /// A request that may go out.
 pub(crate) struct Sending {
+    by: By,
     method: &'static Method,
     /// Path and query.
     target: String,
@@ -132,11 +133,16 @@ pub(crate) struct Sending {
 }
 
 impl Watch {
+    /// What the audit log calls this call.
+    pub(crate) fn call(&self) -> &str {
+        &self.call
+    }
+
     /// Records a request that was refused, as the component wrote it.
     pub(crate) fn refused(&self, raw: &RawRequest<'_>, code: &str) {
         if self.safeguards.is_recording() {
             let decision = Decision::Refused(code.to_owned());
-            let event = self.request(raw.verb, raw.path_and_query, raw.body, decision, None, None);
+            let event = self.request(By::Tool, raw.verb, raw.path_and_query, raw.body, decision, None);
             self.safeguards.recorder.record_read(&event);
         }
     }
@@ -156,23 +162,31 @@ impl Watch {
             self.safeguards.recorder.record_read(&event);
             return Err(Held::Braked(braked));
         }
-        let (method, target) = (permit.method(), permit.path_and_query().to_owned());
-        let mut sending = Sending { method, target, leave: String::new(), line: None, sent: Instant::now() };
-        if self.safeguards.is_recording() {
-            sending.leave = leave();
-            if changes {
-                let body = permit.body().map(|(_, bytes)| bytes).unwrap_or_default();
-                sending.line = Some(self.record_change(&sending, body).await?);
-            }
+        let mut sending = self.sending(By::Tool, permit, leave);
+        if changes && self.safeguards.is_recording() {
+            let body = permit.body().map(|(_, bytes)| bytes).unwrap_or_default();
+            sending.line = Some(self.record_change(&sending, body).await?);
+            sending.sent = Instant::now();
         }
-        sending.sent = Instant::now();
         Ok(sending)
+    }
+
+    /// Lets a request go out that the host makes to find something out. `leave` says what allows it.
+    pub(crate) fn host_reads(&self, permit: &Permit, leave: impl FnOnce() -> String) -> Sending {
+        self.sending(By::Host, permit, leave)
+    }
+
+    fn sending(&self, by: By, permit: &Permit, leave: impl FnOnce() -> String) -> Sending {
+        let leave = if self.safeguards.is_recording() { leave() } else { String::new() };
+        let (method, target) = (permit.method(), permit.path_and_query().to_owned());
+        Sending { by, method, target, leave, line: None, sent: Instant::now() }
     }
 
     /// The line is on the disk before the change is made, and that takes milliseconds.
     async fn record_change(&self, sending: &Sending, body: &[u8]) -> Result<u64, Held> {
         let decision = Decision::Allowed(sending.leave.clone());
-        let event = self.request(sending.method.verb.as_str(), &sending.target, body, decision, None, None);
+        let verb = sending.method.verb.as_str();
+        let event = self.request(sending.by, verb, &sending.target, body, decision, None);
         let safeguards = self.safeguards.clone();
         let recorded = tokio::task::spawn_blocking(move || safeguards.recorder.record_change(&event)).await;
         match recorded {
@@ -187,14 +201,14 @@ impl Watch {
         if !self.safeguards.is_recording() {
             return;
         }
-        let Sending { method, target, leave, line, sent } = sending;
+        let Sending { by, method, target, leave, line, sent } = sending;
         let event = match line {
             Some(request) => {
                 Event::Answer { call: self.call.clone(), request, status, duration_ms: milliseconds(sent) }
             }
             None => {
-                let decision = Decision::Allowed(leave);
-                self.request(method.verb.as_str(), &target, &[], decision, status, Some(milliseconds(sent)))
+                let over = Some((status, milliseconds(sent)));
+                self.request(by, method.verb.as_str(), &target, &[], Decision::Allowed(leave), over)
             }
         };
         self.safeguards.recorder.record_read(&event);
@@ -248,12 +262,12 @@ impl Watch {
 
     fn request(
         &self,
+        by: By,
         verb: &str,
         target: &str,
         body: &[u8],
         decision: Decision,
-        status: Option<u16>,
-        duration_ms: Option<u64>,
+        over: Option<(Option<u16>, u64)>,
     ) -> Event {
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -261,11 +275,12 @@ impl Watch {
         };
         Event::Request {
             call: self.call.clone(),
+            by,
             verb: verb.to_owned(),
             path: path.trim_start_matches("/api2/json").to_owned(),
             decision,
-            status,
-            duration_ms,
+            status: over.and_then(|(status, _)| status),
+            duration_ms: over.map(|(_, duration_ms)| duration_ms),
             parameters: parameters(query, (!body.is_empty()).then_some(body)),
         }
     }

@@ -1,8 +1,11 @@
 use std::collections::HashSet;
 
+use proxmox_api::API_DOC;
+
 use super::*;
 use crate::cx::{Request, Response, SendError, Transport};
 use crate::testing::{NOW_MS, Script};
+use crate::tool::Toolset;
 
 #[test]
 fn a_file_is_a_tool_of_the_same_name() {
@@ -22,7 +25,6 @@ fn a_file_is_a_tool_of_the_same_name() {
 #[test]
 fn hints_follow_from_the_calls() {
     for (name, tool) in tools::ALL {
-        assert!(!tool.calls.is_empty() || tool.names_its_call, "{name}");
         assert!(!(tool.read_only() && tool.destructive), "{name}");
         assert!(tool.read_only() || tool.idempotent() == tool.idempotent.unwrap_or(false), "{name}");
     }
@@ -54,13 +56,20 @@ fn has_list_of_types(schema: &Value) -> bool {
     }
 }
 
+/// What a model sees of a tool in a list.
+fn seen(tool: &Tool) -> usize {
+    let seen = json!({"name": tool.name, "title": tool.title, "description": tool.description, "inputSchema": tool.input_schema()});
+    seen.to_string().len()
+}
+
 #[test]
 fn the_list_of_tools_is_small() {
-    let size = |(name, tool): &(&str, &Tool)| {
-        name.len() + tool.title.len() + tool.description.len() + tool.input_schema().to_string().len()
-    };
-    let total: usize = tools::ALL.iter().map(size).sum();
-    assert!(total < 12_000, "{total} bytes");
+    let listed = || tools::ALL.iter().filter(|(_, tool)| tool.toolset != Toolset::ByName);
+    let total: usize = listed().map(|(_, tool)| seen(tool)).sum();
+    assert!(total <= 12_000, "{total} bytes");
+    for (name, tool) in listed() {
+        assert!(seen(tool) <= 500, "{name}: {} bytes", seen(tool));
+    }
 }
 
 #[test]
@@ -102,7 +111,10 @@ fn arguments(tool: &Tool) -> String {
 
 #[test]
 fn no_tool_hides_that_proxmox_is_not_there() {
-    for (name, tool) in tools::ALL {
+    // What looks into the table of methods, and has no use for Proxmox or hardly any.
+    let asks_nobody =
+        |tool: &Tool| !tool.names_its_call && tool.calls.iter().all(|call| std::ptr::eq(*call, &API_DOC));
+    for (name, tool) in tools::ALL.iter().filter(|(_, tool)| !asks_nobody(tool)) {
         let error = call(&Nobody, NOW_MS, name, &arguments(tool)).unwrap_err();
         assert!(
             matches!(&error, Error::Unreachable(text) if text.contains("nobody listens")),
@@ -113,14 +125,14 @@ fn no_tool_hides_that_proxmox_is_not_there() {
 
 #[test]
 fn a_continuation_that_nobody_gave_out_is_refused_without_a_request() {
-    let long = format!(r#"{{"tool":"proxmox_start_vm","state":"{}"}}"#, "x".repeat(LONGEST_CONTINUATION));
+    let long = format!(r#"{{"tool":"proxmox_power","state":"{}"}}"#, "x".repeat(LONGEST_CONTINUATION));
     for forged in [
         "",
         "null",
         "{}",
-        r#"{"tool":"proxmox_start_vm"}"#,
-        r#"{"tool":"proxmox_start_vm","state":{}}"#,
-        r#"{"tool":"proxmox_start_vm","state":{"vmid":101}}"#,
+        r#"{"tool":"proxmox_power"}"#,
+        r#"{"tool":"proxmox_power","state":{}}"#,
+        r#"{"tool":"proxmox_power","state":{"action":"start","vmid":101}}"#,
         r#"{"tool":"proxmox_execute_vm_command","state":{"vmid":101,"pid":1}}"#,
         r#"{"tool":"proxmox_get_nodes","state":{}}"#,
         &long,
@@ -132,4 +144,26 @@ fn a_continuation_that_nobody_gave_out_is_refused_without_a_request() {
     }
     let error = resume(&Script::new(), NOW_MS, r#"{"tool":"nosuch","state":{}}"#).unwrap_err();
     assert!(matches!(error, Error::UnknownTool(_)), "{error}");
+}
+
+#[test]
+fn a_guest_or_node_that_was_meant_is_named() {
+    let demo = crate::testing::Demo::new();
+    for (tool, arguments, expected) in [
+        (
+            "proxmox_create_snapshot",
+            r#"{"vmid": "prod-web-01", "name": "x1"}"#,
+            "Did you mean 101 (prod-web-01, on pve1)?",
+        ),
+        ("proxmox_create_snapshot", r#"{"vmid": "PROD-WEB-1", "name": "x1"}"#, "prod-web-0"),
+        ("proxmox_get_node_status", r#"{"node": "PVE1"}"#, "There is no node `PVE1`. Did you mean `pve1`?"),
+        ("proxmox_get_node_status", r#"{"node": "zeus"}"#, "There is no node `zeus`."),
+    ] {
+        let error = call(&demo, NOW_MS, tool, arguments).unwrap_err().to_string();
+        assert!(error.contains(expected), "{arguments}: {error}");
+    }
+    assert!(demo.changes().is_empty());
+    let plain =
+        call(&demo, NOW_MS, "proxmox_create_snapshot", r#"{"vmid": "???", "name": "x1"}"#).unwrap_err();
+    assert!(plain.to_string().contains("`vmid` is not valid"), "{plain}");
 }

@@ -73,9 +73,7 @@ impl Request {
         match (verdict.allowed, verdict.asks) {
             (true, _) => text += "    this server allows it\n",
             (false, true) => text += "    this server would ask a person first\n",
-            (false, false) => {
-                text += &format!("    this server does not allow it: {}\n", foreign::line(&verdict.why, 600))
-            }
+            (false, false) => text += &format!("    {}\n", foreign::line(&verdict.why, 600)),
         }
         text
     }

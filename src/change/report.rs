@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Change;
 use crate::data::Data;
+use crate::foreign;
 use crate::text;
 use crate::tool::Outcome;
 
@@ -45,7 +46,9 @@ pub(super) fn of(change: &Change, stage: Stage<'_>) -> Outcome {
         text += &text::bullet("Task", format_args!("`{upid}`"));
     }
     if let Some((tool, arguments)) = change.undo.as_ref().filter(|_| changed) {
-        text += &text::bullet("To put it back", format_args!("`{tool}` with `{arguments}`"));
+        // What looks like a link in an old value is written in another way of JSON.
+        let arguments = foreign::code(&arguments.to_string().replace("](", "]\\u0028"), 600);
+        text += &text::bullet("To put it back", format_args!("`{tool}` with {arguments}"));
     }
     let data = data(change).always("changed", changed).always("finished", finished).known("upid", upid);
     Outcome::done(text, data.into())

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use proxmox_api::{Method, Verb};
+use proxmox_api::{API_DOC, Method, Verb};
 
 use super::Request;
 use crate::error::{Error, Need};
+use crate::pve::admin::{HaId, Position, ServiceName};
 use crate::pve::ids::{NodeName, SnapshotName, StorageId, Upid, Vmid, Volume};
 
 /// A value that may stand in a path: checked, so that it cannot leave its segment.
@@ -18,6 +19,9 @@ impl Segment for Upid {}
 impl Segment for StorageId {}
 impl Segment for SnapshotName {}
 impl Segment for Volume {}
+impl Segment for HaId {}
+impl Segment for ServiceName {}
+impl Segment for Position {}
 
 /// A value that may be a parameter; a list repeats the name.
 pub trait Parameter {
@@ -114,7 +118,8 @@ impl Call {
         if let Some((name, _)) = self.parameters.iter().find(|(name, _)| self.method.param(name).is_none()) {
             return Err(Error::Defect(format!("`{}` has no parameter `{name}`", self.method)));
         }
-        let mut path = String::from("/api2/json");
+        let below = if std::ptr::eq(self.method, &API_DOC) { "" } else { "/api2/json" };
+        let mut path = String::from(below);
         for segment in self.method.path.split('/').filter(|segment| !segment.is_empty()) {
             path.push('/');
             match variable(segment) {

@@ -2,8 +2,8 @@
 //! overwritten and the way back is known.
 
 use proxmox_api::methods::{
-    GET_NODES_NODE_LXC_VMID_CONFIG, GET_NODES_NODE_QEMU_VMID_CONFIG, PUT_NODES_NODE_LXC_VMID_CONFIG,
-    PUT_NODES_NODE_QEMU_VMID_CONFIG,
+    GET_NODES_NODE_LXC_VMID_CONFIG, GET_NODES_NODE_QEMU_VMID_CONFIG, POST_NODES_NODE_QEMU_VMID_CONFIG,
+    PUT_NODES_NODE_LXC_VMID_CONFIG, PUT_NODES_NODE_QEMU_VMID_CONFIG,
 };
 use serde_json::{Map, Value};
 
@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::foreign;
 use crate::pve::guests::Guest;
 use crate::pve::resources::Figure;
+use crate::text;
 
 /// A guest's configuration, with changes that wait for a restart.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +27,19 @@ impl Config {
     /// # Errors
     /// What the request comes to.
     pub fn fetch(cx: &Cx<'_>, guest: &Guest) -> Result<Config, Error> {
-        let data = cx.call(guest.call(&GET_NODES_NODE_QEMU_VMID_CONFIG, &GET_NODES_NODE_LXC_VMID_CONFIG))?;
+        Config::read(cx.call(Config::call(guest))?, guest)
+    }
+
+    /// The call that reads it, for tools that make several calls at once.
+    pub fn call(guest: &Guest) -> Call {
+        guest.call(&GET_NODES_NODE_QEMU_VMID_CONFIG, &GET_NODES_NODE_LXC_VMID_CONFIG)
+    }
+
+    /// Reads the answer to [`Config::call`].
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] if it is none.
+    pub fn read(data: Value, guest: &Guest) -> Result<Config, Error> {
         match data {
             Value::Object(values) => Ok(Config { values }),
             _ => Err(Error::Unreachable(format!("Proxmox VE did not give the configuration of {guest}."))),
@@ -89,10 +102,10 @@ pub struct Edit<'c> {
 }
 
 impl Edit<'_> {
-    /// Sets a key, unless it has this value already.
+    /// Sets a key, unless it has this value already; of a password nobody knows whether it has.
     pub fn set(mut self, key: &str, value: impl ToString) -> Self {
         let value = value.to_string();
-        if self.config.text(key).as_deref() != Some(value.as_str()) {
+        if key == SECRET || self.config.text(key).as_deref() != Some(value.as_str()) {
             self.set.push((key.to_owned(), value));
         }
         self
@@ -121,7 +134,15 @@ impl Edit<'_> {
 
     /// The request (`PUT .../config`).
     pub fn call(&self, guest: &Guest) -> Call {
-        let mut call = guest.call(&PUT_NODES_NODE_QEMU_VMID_CONFIG, &PUT_NODES_NODE_LXC_VMID_CONFIG);
+        self.fill(guest.call(&PUT_NODES_NODE_QEMU_VMID_CONFIG, &PUT_NODES_NODE_LXC_VMID_CONFIG))
+    }
+
+    /// The request as a task, for changes that take a while (`POST .../config`); containers have none such.
+    pub fn call_as_task(&self, guest: &Guest) -> Call {
+        self.fill(guest.call(&POST_NODES_NODE_QEMU_VMID_CONFIG, &PUT_NODES_NODE_LXC_VMID_CONFIG))
+    }
+
+    fn fill(&self, mut call: Call) -> Call {
         for (key, value) in &self.set {
             call = call.with(key.clone(), value.as_str());
         }
@@ -131,39 +152,67 @@ impl Edit<'_> {
         call.with_some("digest", self.config.digest())
     }
 
+    /// The keys that it sets or deletes.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.set.iter().map(|(key, _)| key.as_str()).chain(self.delete.iter().map(String::as_str))
+    }
+
     /// Adds to a change what it sets, what was there before, and the call of `proxmox_configure` that puts
     /// it back.
     pub fn described(&self, change: Change, guest: &Guest) -> Change {
-        let (mut back, mut gone) = (Map::new(), Vec::new());
-        let mut change = change;
-        let deleted = self.delete.iter().map(|key| (key, None));
-        for (key, value) in self.set.iter().map(|(key, value)| (key, Some(value))).chain(deleted) {
-            let before = self.config.text(key);
-            change = change.before(
-                key,
-                before.as_deref().map_or("not set".to_owned(), |text| foreign::words(text, 200)),
-            );
-            change = change.fact(key, value.map_or("deleted".to_owned(), |text| shown(key, text)));
-            match before {
-                Some(before) => drop(back.insert(key.clone(), before.into())),
-                None => gone.push(Value::from(key.as_str())),
-            }
-        }
+        let (change, back, gone) = self.listed(change);
         let mut arguments = Map::new();
         arguments.insert("vmid".to_owned(), guest.vmid.number().into());
+        let nothing = back.is_empty() && gone.is_empty();
         if !back.is_empty() {
             arguments.insert("set".to_owned(), back.into());
         }
         if !gone.is_empty() {
             arguments.insert("delete".to_owned(), gone.into());
         }
-        change.undo("proxmox_configure", arguments)
+        if nothing { change } else { change.undo("proxmox_configure", arguments) }
+    }
+
+    /// The change with its facts; the values to set and the keys to delete on the way back.
+    fn listed(&self, mut change: Change) -> (Change, Map<String, Value>, Vec<Value>) {
+        let (mut back, mut gone) = (Map::new(), Vec::new());
+        let deleted = self.delete.iter().map(|key| (key, None));
+        for (key, value) in self.set.iter().map(|(key, value)| (key, Some(value))).chain(deleted) {
+            let before = self.config.text(key);
+            change =
+                change.before(key, before.as_deref().map_or("not set".to_owned(), |text| shown(key, text)));
+            change = change.fact(key, value.map_or("deleted".to_owned(), |text| shown(key, text)));
+            match before {
+                Some(_) if key == SECRET => {
+                    change = change
+                        .warning("The password that was set before is not known, so it cannot be put back.");
+                }
+                Some(before) => {
+                    let clean = foreign::block(&before);
+                    if clean != before {
+                        change = change.warning(format!(
+                            "The old value of `{key}` holds control or invisible characters; the way back is without them."
+                        ));
+                    }
+                    back.insert(key.clone(), clean.into());
+                }
+                None => gone.push(Value::from(key.as_str())),
+            }
+        }
+        (change, back, gone)
     }
 }
 
-/// A value as a report shows it; passwords are not shown.
+/// The key whose value is nobody's business. Proxmox itself answers with asterisks.
+const SECRET: &str = "cipassword";
+
+/// A value as a report shows it; passwords are not shown, and of SSH keys their number.
 fn shown(key: &str, value: &str) -> String {
-    if key == "cipassword" { "(not shown)".to_owned() } else { foreign::words(value, 200) }
+    match key {
+        SECRET => "(not shown)".to_owned(),
+        "sshkeys" => text::count(value.split("%0A").filter(|line| !line.is_empty()).count(), "key"),
+        _ => foreign::words(value, 200),
+    }
 }
 
 #[cfg(test)]

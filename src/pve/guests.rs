@@ -12,7 +12,7 @@ use crate::foreign;
 use crate::nearest::distance;
 use crate::pve::ids::{NodeName, Vmid};
 use crate::pve::nodes::Offline;
-use crate::pve::resources::{self, Resource};
+use crate::pve::resources::{self, Figure, Resource};
 
 /// What kind of guest it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,14 @@ impl GuestKind {
         }
     }
 
+    /// Its name inside a sentence.
+    pub fn noun(self) -> &'static str {
+        match self {
+            GuestKind::Vm => "VM",
+            GuestKind::Container => "container",
+        }
+    }
+
     /// The kind of this word.
     pub fn parse(word: &str) -> Option<GuestKind> {
         [GuestKind::Vm, GuestKind::Container].into_iter().find(|kind| kind.word() == word)
@@ -49,6 +57,44 @@ impl fmt::Display for GuestKind {
             GuestKind::Vm => "VM",
             GuestKind::Container => "Container",
         })
+    }
+}
+
+crate::words! {
+    /// The kind of guest in Proxmox's own words, as older servers took it.
+    pub enum OriginalKind {
+        /// A virtual machine.
+        Qemu = "qemu",
+        /// A container.
+        Lxc = "lxc",
+        /// Either.
+        All = "all",
+    }
+}
+
+impl OriginalKind {
+    /// Refuses a guest of the other kind.
+    ///
+    /// # Errors
+    /// [`Error::Arguments`].
+    pub fn check(self, guest: &Guest) -> Result<(), Error> {
+        match self.kind() {
+            Some(kind) if kind != guest.kind => Err(Error::Arguments(format!(
+                "{guest} is a {}, not `{}`. Leave `type` out: it is found out.",
+                guest.kind.noun(),
+                self.word()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The kind; nothing for either.
+    pub fn kind(self) -> Option<GuestKind> {
+        match self {
+            OriginalKind::Qemu => Some(GuestKind::Vm),
+            OriginalKind::Lxc => Some(GuestKind::Container),
+            OriginalKind::All => None,
+        }
     }
 }
 
@@ -98,24 +144,22 @@ impl Guest {
 /// named; [`Error::Failed`] if its node is offline.
 pub fn locate(cx: &Cx<'_>, vmid: Vmid, on: Option<&NodeName>) -> Result<Guest, Error> {
     let reply = resources::fetch(cx)?;
-    let rows = resources::rows(&reply)?;
-    let found = rows.iter().find(|row| row.is_guest() && row.guest_id() == Some(vmid));
-    let row = found.ok_or_else(|| missing(vmid, &rows))?;
-    let odd = || Error::Unreachable("Proxmox VE gave a node a name that cannot be one.".to_owned());
-    let guest = Guest {
-        vmid,
-        node: NodeName::parse(&row.node).ok_or_else(odd)?,
-        kind: GuestKind::of(row),
-        name: foreign::line(&row.name, 80),
-        template: row.is_template(),
-    };
+    find(&resources::rows(&reply)?, vmid, on)
+}
+
+/// Finds a guest among the rows of `/cluster/resources`; for tools that need more of them.
+///
+/// # Errors
+/// Those of [`locate`].
+pub fn find(rows: &[Resource<'_>], vmid: Vmid, on: Option<&NodeName>) -> Result<Guest, Error> {
+    let guest = among(vmid, rows)?;
     if let Some(wrong) = on.filter(|node| **node != guest.node) {
         let node = &guest.node;
         return Err(Error::Arguments(format!(
             "{guest} is on node `{node}`, not on `{wrong}`. Give `{node}` as `node`, or leave it out."
         )));
     }
-    if Offline::of(&rows).has(guest.node.as_str()) {
+    if Offline::of(rows).has(guest.node.as_str()) {
         return Err(Error::Failed(format!(
             "Node `{}` is offline, so nothing can be done with {guest} now. Bring the node back first; \
              `proxmox_get_nodes` shows its state.",
@@ -123,6 +167,23 @@ pub fn locate(cx: &Cx<'_>, vmid: Vmid, on: Option<&NodeName>) -> Result<Guest, E
         )));
     }
     Ok(guest)
+}
+
+/// The guest of this id among the rows of `/cluster/resources`.
+///
+/// # Errors
+/// [`Error::NotFound`] with the nearest ids.
+pub fn among(vmid: Vmid, rows: &[Resource<'_>]) -> Result<Guest, Error> {
+    let found = rows.iter().find(|row| row.is_guest() && row.guest_id() == Some(vmid));
+    let row = found.ok_or_else(|| missing(vmid, rows))?;
+    let odd = || Error::Unreachable("Proxmox VE gave a node a name that cannot be one.".to_owned());
+    Ok(Guest {
+        vmid,
+        node: NodeName::parse(&row.node).ok_or_else(odd)?,
+        kind: GuestKind::of(row),
+        name: foreign::line(&row.name, 80),
+        template: row.is_template(),
+    })
 }
 
 fn missing(vmid: Vmid, rows: &[Resource<'_>]) -> Error {
@@ -159,20 +220,57 @@ pub struct Live {
     pub status: String,
     /// Its name, cleaned for data.
     pub name: String,
+    /// The state of a VM's processors, such as `paused`; empty where Proxmox does not say.
+    pub processors: String,
+    /// Seconds since it was started.
+    pub uptime: Option<u64>,
+    /// The lock that an operation holds on it, such as `backup`.
+    pub lock: Option<String>,
+    /// Whether the HA manager looks after it.
+    pub managed: bool,
 }
 
 impl Live {
-    /// Whether it runs.
+    /// Whether it runs. A paused VM does, as Proxmox sees it.
     pub fn is_running(&self) -> bool {
         self.status == "running"
+    }
+
+    /// Whether it is a VM whose processors were stopped.
+    pub fn is_paused(&self) -> bool {
+        self.is_running() && matches!(self.processors.as_str(), "paused" | "suspended")
+    }
+
+    /// Whether it is a VM whose memory was written to disk.
+    pub fn is_hibernated(&self) -> bool {
+        !self.is_running() && self.lock.as_deref() == Some("suspended")
+    }
+
+    /// `running`, `stopped`, `paused` or `suspended to disk`.
+    pub fn words(&self) -> &str {
+        match (self.is_paused(), self.is_hibernated()) {
+            (true, _) => "paused",
+            (_, true) => "suspended to disk",
+            _ => &self.status,
+        }
     }
 }
 
 /// Asks the guest's node how the guest is.
 pub fn live(cx: &Cx<'_>, guest: &Guest) -> Result<Live, Error> {
-    let current =
-        guest.call(&GET_NODES_NODE_QEMU_VMID_STATUS_CURRENT, &GET_NODES_NODE_LXC_VMID_STATUS_CURRENT);
-    let data = cx.call(current)?;
+    read_live(&cx.call(live_call(guest))?, guest)
+}
+
+/// The call that [`read_live`] reads the answer of, for tools that make several calls at once.
+pub fn live_call(guest: &Guest) -> Call {
+    guest.call(&GET_NODES_NODE_QEMU_VMID_STATUS_CURRENT, &GET_NODES_NODE_LXC_VMID_STATUS_CURRENT)
+}
+
+/// Reads how a guest is.
+///
+/// # Errors
+/// [`Error::Unreachable`] if the answer does not say it.
+pub fn read_live(data: &Value, guest: &Guest) -> Result<Live, Error> {
     let text = |key: &str| data.get(key).and_then(Value::as_str);
     let status =
         text("status").map(foreign::state).filter(|status| *status != "unknown").ok_or_else(|| {
@@ -183,5 +281,9 @@ pub fn live(cx: &Cx<'_>, guest: &Guest) -> Result<Live, Error> {
     Ok(Live {
         status: status.to_owned(),
         name: text("name").map(|name| foreign::line(name, 80)).unwrap_or_default(),
+        processors: text("qmpstatus").map(foreign::state).unwrap_or_default().to_owned(),
+        uptime: Figure::of(data.get("uptime")).whole(),
+        lock: text("lock").filter(|lock| !lock.is_empty()).map(|lock| foreign::line(lock, 40)),
+        managed: Figure::of(data.pointer("/ha/managed")).flag(),
     })
 }

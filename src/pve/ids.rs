@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::tool::{Argument, Kind};
 
 /// The id of a guest, from 100 to 999999999.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vmid(u32);
 
 impl Vmid {

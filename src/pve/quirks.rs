@@ -34,8 +34,12 @@ pub enum Quirk {
     Template,
     /// The guest did not shut down in time (task of `POST .../qemu/{vmid}/status/shutdown`, and of LXC).
     ShutdownTimeout,
+    /// Other guests stand on the template's disks (task of `DELETE .../qemu/{vmid}`).
+    LinkedClones,
     /// There is no such task on that node (`GET /nodes/{node}/tasks/{upid}/status`).
     TaskMissing,
+    /// Someone changed the configuration since it was read (`PUT .../config` with a digest).
+    Changed,
     /// Someone stopped the task (`GET /nodes/{node}/tasks/{upid}/status`).
     Interrupted,
 }
@@ -57,8 +61,10 @@ const WORDS: &[(&[&str], Quirk)] = &[
     (&["a template"], Quirk::Template),
     (&["powerdown failed", "got timeout"], Quirk::ShutdownTimeout),
     (&["shutdown", "timeout"], Quirk::ShutdownTimeout),
+    (&["base volume '", "is still in use by linked clone"], Quirk::LinkedClones),
     (&["no such task"], Quirk::TaskMissing),
     (&["received interrupt"], Quirk::Interrupted),
+    (&["checksum mismatch"], Quirk::Changed),
     (&["not running"], Quirk::NotRunning),
 ];
 
@@ -96,7 +102,7 @@ impl Quirk {
             Quirk::AgentSilent => {
                 "The guest may still be starting; otherwise install or start the service `qemu-guest-agent` in it."
             }
-            Quirk::NotRunning => "Start the guest first, with `proxmox_start_vm`.",
+            Quirk::NotRunning => "Start the guest first, with `proxmox_power`.",
             Quirk::AlreadyRunning => "Nothing has to be done.",
             Quirk::PidGone => "The result was fetched already, or the guest or its agent was started anew.",
             Quirk::AgentTimeout => "The guest is slow, or the output is too big to pass through its agent.",
@@ -105,8 +111,15 @@ impl Quirk {
                 "The guest did not react in time and still runs. Try a longer `timeout_seconds`, or `force: true` to \
                  stop it hard afterwards (unsaved data in it is lost)."
             }
+            Quirk::LinkedClones => {
+                "Other guests are linked clones of this template; delete them or make full copies of them first."
+            }
             Quirk::TaskMissing => "Proxmox has no such task on that node.",
             Quirk::Interrupted => "Someone stopped the task.",
+            Quirk::Changed => {
+                "Someone else changed it at the same moment, and nothing was overwritten. Look at it again, then repeat \
+                 the call."
+            }
         }
     }
 }
@@ -135,8 +148,13 @@ mod tests {
             ("VM 101 qga command 'guest-exec-status' failed - got timeout", Quirk::AgentTimeout),
             ("you can't start a vm if it's a template", Quirk::Template),
             ("VM quit/powerdown failed - got timeout", Quirk::ShutdownTimeout),
+            (
+                "base volume 'vmdata:9000/base-9000-disk-0.qcow2' is still in use by linked cloned",
+                Quirk::LinkedClones,
+            ),
             ("no such task", Quirk::TaskMissing),
             ("received interrupt", Quirk::Interrupted),
+            ("checksum mismatch (file change by other user?)", Quirk::Changed),
         ] {
             assert_eq!(Quirk::of(words), Some(quirk), "{words}");
         }

@@ -51,9 +51,21 @@ pub struct Resource<'a> {
     /// The storage's type.
     #[serde(borrow)]
     pub plugintype: Text<'a>,
+    /// What the storage may hold, such as `backup,iso`.
+    #[serde(borrow)]
+    pub content: Text<'a>,
     /// The lock that an operation holds on the guest.
     #[serde(borrow)]
     pub lock: Text<'a>,
+    /// The pool that the guest is in.
+    #[serde(borrow)]
+    pub pool: Text<'a>,
+    /// What high availability makes of the guest, such as `started` or `error`.
+    #[serde(borrow)]
+    pub hastate: Text<'a>,
+    /// The guest's tags, with semicolons between them.
+    #[serde(borrow)]
+    pub tags: Text<'a>,
     /// The guest's id.
     pub vmid: Figure,
     /// Whether the guest is a template: 1 or 0.
@@ -97,9 +109,19 @@ impl Resource<'_> {
         self.template.flag()
     }
 
+    /// Whether the storage may hold this kind of content, such as `backup`.
+    pub fn holds(&self, content: &str) -> bool {
+        self.content.split(',').any(|kind| kind.trim() == content)
+    }
+
     /// The guest's id.
     pub fn guest_id(&self) -> Option<Vmid> {
         Vmid::new(u32::try_from(self.vmid.whole()?).ok()?)
+    }
+
+    /// The guest's tags.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.split([';', ',', ' ']).filter(|tag| !tag.is_empty())
     }
 
     /// Memory in use and in all, in bytes, where both are known.

@@ -164,6 +164,39 @@ impl Task {
     }
 }
 
+/// How many lines of a log one request asks for.
+const CHUNK: u32 = 5000;
+/// How many requests a log is worth.
+const CHUNKS: u32 = 10;
+
+/// What Proxmox says of a task (`GET /nodes/{node}/tasks/{upid}/status`).
+pub fn status(cx: &Cx<'_>, upid: &Upid) -> Result<Value, Error> {
+    Task::of(upid.clone()).status(cx)
+}
+
+/// All lines of a task's log, as far as it goes by now.
+///
+/// # Errors
+/// What the request comes to.
+pub fn log(cx: &Cx<'_>, upid: &Upid) -> Result<Vec<String>, Error> {
+    let mut lines: Vec<String> = Vec::new();
+    for chunk in 0..CHUNKS {
+        let call = Task::of(upid.clone())
+            .about(&GET_NODES_NODE_TASKS_UPID_LOG)
+            .with("start", chunk * CHUNK)
+            .with("limit", CHUNK);
+        let part = cx.call(call)?;
+        let part: Vec<&str> =
+            part.as_array().into_iter().flatten().filter_map(|line| line.get("t")?.as_str()).collect();
+        let full = u32::try_from(part.len()).is_ok_and(|length| length >= CHUNK);
+        lines.extend(part.into_iter().filter(|line| !EMPTY_LOG.contains(line)).map(str::to_owned));
+        if !full {
+            break;
+        }
+    }
+    Ok(lines)
+}
+
 fn is_running(status: &Value) -> bool {
     status.get("status").and_then(Value::as_str) == Some("running")
 }

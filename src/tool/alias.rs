@@ -38,12 +38,12 @@ impl Alias {
     /// [`Error::Arguments`] where an argument is given under both of its names, or contradicts the name.
     pub fn understand(&self, mut args: Args) -> Result<Args, Error> {
         for (theirs, ours) in self.renamed {
-            if let Some(value) = args.take(theirs) {
-                if args.put(ours, value).is_some() {
-                    return Err(Error::Arguments(format!(
-                        "`{theirs}` and `{ours}` are the same; give one of them."
-                    )));
-                }
+            if let Some(value) = args.take(theirs)
+                && args.put(ours, value).is_some()
+            {
+                return Err(Error::Arguments(format!(
+                    "`{theirs}` and `{ours}` are the same; give one of them."
+                )));
             }
         }
         for (ours, value) in self.fixed {

@@ -6,6 +6,9 @@ use crate::error::Error;
 use crate::foreign;
 use crate::nearest::nearest;
 
+/// Parameters whose value is nobody's business: no message repeats it.
+const SECRET: &[&str] = &["password", "cipassword"];
+
 /// One parameter of a tool. `params!` writes these.
 #[derive(Debug, Clone, Copy)]
 pub struct Param {
@@ -46,8 +49,8 @@ impl Kind {
     fn schema(self) -> Value {
         match self {
             Kind::Text => json!({"type": "string"}),
-            Kind::Whole(min, u32::MAX | 999_999_999) => json!({"type": "integer", "minimum": min}),
-            Kind::Whole(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),
+            // The limits are said where a value is beyond them.
+            Kind::Whole(..) => json!({"type": "integer"}),
             Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
             Kind::Words(words) => json!({"type": "string", "enum": words}),
             Kind::Object => json!({"type": "object"}),
@@ -59,10 +62,73 @@ impl Kind {
     }
 }
 
+/// Parameters of which a list of tools shows the type alone.
+const PLAIN_NAMES: &[&str] = &[
+    "action",
+    "add_tags",
+    "archive",
+    "bridge",
+    "content",
+    "cores",
+    "confirm",
+    "cursor",
+    "delete",
+    "description",
+    "disk",
+    "disk_size",
+    "dry_run",
+    "fields",
+    "filter",
+    "force",
+    "full",
+    "hostname",
+    "iso",
+    "kind",
+    "limit",
+    "method",
+    "mode",
+    "name",
+    "net",
+    "newid",
+    "node",
+    "notes",
+    "ostemplate",
+    "overwrite",
+    "params",
+    "path",
+    "purge",
+    "pool",
+    "protected",
+    "ram",
+    "query",
+    "severity",
+    "since",
+    "size",
+    "sort",
+    "sshkeys",
+    "start",
+    "status",
+    "storage",
+    "tag",
+    "target",
+    "timeframe",
+    "timeout_seconds",
+    "topic",
+    "unique",
+    "upid",
+    "url",
+    "user",
+    "vlan",
+    "vmid",
+    "volume",
+    "wait",
+];
+
 impl Param {
-    /// Whether its name says it all: parameters that many tools have, which the server's instructions explain.
+    /// Whether its name says it all, or the server's instructions do: then a list does not pay for more.
     fn speaks_for_itself(&self) -> bool {
-        matches!(self.name, "vmid" | "node" | "wait" | "dry_run" | "limit" | "cursor")
+        let said: String = self.about.trim().trim_end_matches('.').to_lowercase().replace(' ', "_");
+        PLAIN_NAMES.contains(&self.name) || said == self.name
     }
 
     /// The JSON Schema of this parameter.
@@ -72,7 +138,7 @@ impl Param {
             if !self.speaks_for_itself() {
                 schema.insert("description".to_owned(), self.about.trim().into());
             }
-            let default = self.default.filter(|_| !self.speaks_for_itself());
+            let default = self.default.filter(|text| *text != "false" && !self.speaks_for_itself());
             if let Some(default) = default.and_then(|text| serde_json::from_str(text).ok()) {
                 schema.insert("default".to_owned(), default);
             }
@@ -125,6 +191,14 @@ impl<T> Hidden<T> {
     pub fn get(&self) -> Option<&T> {
         self.0.as_ref()
     }
+
+    /// The value, or this one if it was not given.
+    pub fn or(&self, other: T) -> T
+    where
+        T: Copy,
+    {
+        self.0.unwrap_or(other)
+    }
 }
 
 impl<T: Argument> Argument for Hidden<T> {
@@ -153,7 +227,7 @@ impl Argument for String {
     }
 }
 
-/// Several texts: a list, or one text with commas between them.
+/// Several texts: a list, or one text with commas between them. Numbers are taken as their text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Texts(pub Vec<String>);
 
@@ -162,9 +236,13 @@ impl Argument for Texts {
     const TAKES: &'static str = "a list of texts";
 
     fn read(value: &Value) -> Option<Self> {
+        let text = |value: &Value| match value {
+            Value::Number(number) => Some(number.to_string()),
+            value => String::read(value),
+        };
         let listed = match value {
-            Value::Array(items) => items.iter().map(String::read).collect::<Option<Vec<_>>>()?,
-            value => String::read(value)?.split(',').map(str::to_owned).collect(),
+            Value::Array(items) => items.iter().map(text).collect::<Option<Vec<_>>>()?,
+            value => text(value)?.split(',').map(str::to_owned).collect(),
         };
         Some(Texts(
             listed.into_iter().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect(),
@@ -241,6 +319,11 @@ impl std::fmt::Display for Args {
 }
 
 impl Args {
+    /// An argument as it was given.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
     /// Takes an argument out.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         self.0.shift_remove(name)
@@ -292,10 +375,9 @@ impl Args {
             let takes = takes(T::KIND, T::TAKES);
             Error::Arguments(match value {
                 Some(value) => {
-                    format!(
-                        "`{name}` is not valid: it takes {takes}, and got {}. Its meaning: {about}",
-                        quoted(value)
-                    )
+                    let got =
+                        if SECRET.contains(&name) { "something else".to_owned() } else { quoted(value) };
+                    format!("`{name}` is not valid: it takes {takes}, and got {got}. Its meaning: {about}")
                 }
                 None => format!("`{name}` is missing: it takes {takes}. Its meaning: {about}"),
             })
@@ -425,14 +507,8 @@ mod tests {
     #[test]
     fn a_parameter_describes_itself() {
         let schemas: Vec<String> = PARAMS.iter().map(|param| param.schema().to_string()).collect();
-        assert_eq!(
-            schemas[0], r#"{"type":"integer","minimum":100}"#,
-            "what many tools have is explained once"
-        );
-        assert_eq!(
-            schemas[2],
-            r#"{"type":"integer","minimum":1,"maximum":3600,"description":"How long to wait, in seconds.","default":60}"#
-        );
+        assert_eq!(schemas[0], r#"{"type":"integer"}"#, "what many tools have is explained once");
+        assert_eq!(schemas[2], r#"{"type":"integer"}"#);
         assert_eq!(schemas[3], r#"{"type":"boolean"}"#);
     }
 }

@@ -17,8 +17,11 @@ pub enum Toolset {
     Api,
     /// Answers that need more than one look: places, histories, exports.
     Planning,
-    /// What administrators of nodes and clusters do.
+    /// What administrators of nodes and clusters look at.
     Admin,
+    /// What is seldom needed, and done by the tools of [`Toolset::Api`] as well: listed only where the tool
+    /// itself is chosen.
+    ByName,
 }
 
 impl Toolset {
@@ -33,11 +36,12 @@ impl Toolset {
             Toolset::Api => "api",
             Toolset::Planning => "planning",
             Toolset::Admin => "admin",
+            Toolset::ByName => "by-name",
         }
     }
 
     /// Whether its tools are listed where nobody chose.
     pub const fn by_default(self) -> bool {
-        !matches!(self, Toolset::Planning | Toolset::Admin)
+        !matches!(self, Toolset::Planning | Toolset::Admin | Toolset::ByName)
     }
 }

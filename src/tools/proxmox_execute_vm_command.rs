@@ -3,17 +3,17 @@
 use proxmox_api::methods;
 use serde_json::Value;
 
+use crate::change::{self, Change};
 use crate::cx::Cx;
 use crate::data::Data;
 use crate::error::Error;
 use crate::foreign;
 use crate::pve::agent::{self, Ended};
-use crate::pve::guests::{self, Guest, GuestKind};
+use crate::pve::guests::{Guest, GuestKind, OriginalKind};
 use crate::pve::ids::{NodeName, Vmid};
-use crate::pve::quirks::Quirk;
 use crate::shape::{Shape, always, known};
 use crate::text;
-use crate::tool::{Args, Argument, Kind, Outcome, Pending, Tool, Toolset, Whole};
+use crate::tool::{Args, Argument, Hidden, Kind, Outcome, Pending, Tool, Toolset, Whole};
 
 /// How much of each stream is shown, in bytes.
 const SHOWN: usize = 16_000;
@@ -27,13 +27,19 @@ const WORDS: usize = 256;
 const MISSES: u32 = 5;
 
 crate::params! {
-    /// VM id, such as 101.
+    /// Guest id.
     vmid: Vmid,
-    /// Shell line (string), or program and arguments without a shell (array).
+    /// Shell line or argv.
     command: Command,
-    /// Node of the VM; found if left out.
-    node: Option<NodeName>,
-    /// How long to wait for the end.
+    /// Node of the VM.
+    node: Hidden<NodeName>,
+    /// Kind of the guest.
+    r#type: Hidden<OriginalKind>,
+    /// Wait for the end.
+    wait: Hidden<bool>,
+    /// Only show what would be sent.
+    dry_run: bool = false,
+    /// Timeout seconds.
     timeout_seconds: Whole<1, 3600> = 60,
 }
 
@@ -41,22 +47,22 @@ crate::params! {
 pub static TOOL: Tool = Tool {
     name: "proxmox_execute_vm_command",
     title: "Run command in VM",
-    description: "Runs a command in a running VM through its QEMU guest agent and returns output and exit code. Not \
-                  for containers.",
-    toolset: Toolset::Guests,
+    description: "Runs a command in a VM.",
+    toolset: Toolset::Agent,
     params: PARAMS,
     output: Shape::Object(&[
         always("vmid", Shape::Count),
         always("name", Shape::Text),
         always("node", Shape::Text),
         always("command", Shape::Text),
-        always("status", Shape::Words(&["success", "failed", "killed", "timeout"])),
-        always("pid", Shape::Count),
+        always("status", Shape::Words(&["success", "failed", "killed", "timeout", "running", "dry-run"])),
+        known("pid", Shape::Count),
         known("exit_code", Shape::Integer),
         known("signal", Shape::Integer),
         always("output", Shape::Text),
         always("error_output", Shape::Text),
         always("truncated", Shape::Flag).about("parts of the output are left out"),
+        known("requests", change::REQUESTS),
     ]),
     calls: &[
         &methods::GET_CLUSTER_RESOURCES,
@@ -74,22 +80,42 @@ pub static TOOL: Tool = Tool {
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     let params = Params::read(args)?;
     params.command.check()?;
-    let guest = guests::locate(cx, params.vmid, params.node.as_ref())?;
-    if guest.kind == GuestKind::Container {
-        return Err(Error::Failed(format!(
-            "{guest} is a container, and Proxmox VE has no API to run a command in a container. Run it on the node \
-             (`pct exec {} -- COMMAND`), or over SSH into the container.",
-            guest.vmid
-        )));
-    }
-    if guest.template {
-        return Err(Error::Failed(format!("{guest} is a template. {}", Quirk::Template.advice())));
-    }
+    let instead = format!(
+        "Proxmox VE has no API to run a command in a container. Run it on the node (`pct exec {} -- COMMAND`), or over \
+         SSH into the container.",
+        params.vmid
+    );
+    let guest = agent::vm(cx, params.vmid, params.node.get(), &instead)?;
+    params.r#type.get().map_or(Ok(()), |kind| kind.check(&guest))?;
     let argv = params.command.argv(|| agent::is_windows(cx, &guest))?;
-    let pid = agent::exec(cx, &guest, &argv)?;
     let command = params.command.shown();
+    if params.dry_run {
+        return plan(cx, &guest, &command, &argv);
+    }
+    let pid = agent::exec(cx, &guest, &argv)?;
     let timeout_s = params.timeout_seconds.0;
-    Ok(Wait { guest, pid, command, timeout_s, started_ms: cx.now_ms(), looks: 0, misses: 0 }.pending())
+    let wait = Wait { guest, pid, command, timeout_s, started_ms: cx.now_ms(), looks: 0, misses: 0 };
+    Ok(if params.wait.get() == Some(&false) { wait.left() } else { wait.pending() })
+}
+
+/// Shows what would be sent.
+fn plan(cx: &Cx<'_>, guest: &Guest, command: &str, argv: &[String]) -> Result<Outcome, Error> {
+    let change = Change::new(format!("💻 Command in {guest}")).guest(guest).fact("Command", foreign::code(command, 300));
+    let Outcome::Done(mut output) = change.plan(cx, &[agent::exec_call(guest, argv)])? else {
+        return Err(Error::Defect("a plan that waits".to_owned()));
+    };
+    let requests = output.data.get_mut("requests").map(Value::take);
+    let data = Data::new()
+        .always("vmid", guest.vmid.number())
+        .always("name", guest.name.as_str())
+        .always("node", guest.node.as_str())
+        .always("command", command)
+        .always("status", "dry-run")
+        .always("output", "")
+        .always("error_output", "")
+        .always("truncated", false)
+        .known("requests", requests);
+    Ok(Outcome::done(output.text, data.into()))
 }
 
 fn resume(cx: &Cx<'_>, state: &Value) -> Result<Outcome, Error> {
@@ -239,9 +265,17 @@ impl Wait {
         })
     }
 
+    /// The answer where nobody waits.
+    fn left(&self) -> Outcome {
+        self.report("running", None)
+    }
+
     /// The result; without one, the time is up.
     fn done(&self, ended: Option<Ended>) -> Outcome {
-        let status = status(ended.as_ref());
+        self.report(status(ended.as_ref()), ended)
+    }
+
+    fn report(&self, status: &str, ended: Option<Ended>) -> Outcome {
         let ended = ended.unwrap_or_default();
         let (output, errors) =
             (foreign::head_and_tail(&ended.output, SHOWN), foreign::head_and_tail(&ended.errors, SHOWN));
@@ -268,6 +302,7 @@ impl Wait {
             ("timeout", _) => {
                 format!("TIMEOUT (after {} s; it still runs in the guest as process {})", self.timeout_s, self.pid)
             }
+            ("running", _) => format!("RUNNING (in the guest as process {})", self.pid),
             (other, _) => other.to_ascii_uppercase(),
         };
         let name = foreign::name(&self.guest.name);

@@ -20,8 +20,7 @@ crate::params! {}
 pub static TOOL: Tool = Tool {
     name: "proxmox_get_cluster_status",
     title: "Cluster status",
-    description: "Shows the cluster as a whole: quorum, nodes online, version, HA, total resources, guests, average \
-                  load.",
+    description: "Shows the cluster: quorum, nodes, HA, resources, load.",
     toolset: Toolset::Overview,
     params: PARAMS,
     output: Shape::Object(&[

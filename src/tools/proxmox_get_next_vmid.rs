@@ -15,7 +15,7 @@ pub static TOOL: Tool = Tool {
     name: "proxmox_get_next_vmid",
     title: "Next free guest id",
     description: "Gives the next free vmid, for a new VM or container.",
-    toolset: Toolset::Guests,
+    toolset: Toolset::ByName,
     params: PARAMS,
     output: Shape::Object(&[always("vmid", Shape::Count)]),
     calls: &[&GET_CLUSTER_NEXTID],

@@ -27,7 +27,7 @@ const DISK: Shape = Shape::Object(&[always("device", Shape::Text), known("celsiu
 pub static TOOL: Tool = Tool {
     name: "proxmox_get_node_status",
     title: "Node status",
-    description: "Shows one node in detail: CPU, memory, load, network rates, root disk, disk temperatures, version.",
+    description: "Shows one node: CPU, memory, load, network, disks, version.",
     toolset: Toolset::Overview,
     params: PARAMS,
     output: Shape::Object(&[
@@ -203,6 +203,7 @@ impl Facts {
             .disks
             .iter()
             .filter_map(|disk| Some(format!("{} {}°C", disk.device, disk.celsius?)))
+            .take(12)
             .collect();
         Some(match each.len() {
             1 => format!("{hottest}°C (disk {})", each.first()?.split(' ').next()?),

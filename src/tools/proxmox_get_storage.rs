@@ -7,18 +7,33 @@ use crate::cx::{Call, Cx};
 use crate::data::Data;
 use crate::error::Error;
 use crate::foreign;
+use crate::listing::{Cursor, Page, Pattern};
+use crate::pve::ids::NodeName;
+use crate::pve::nodes;
 use crate::pve::resources::{self, Figure};
 use crate::pve::storages::{self, Storage};
 use crate::shape::{Shape, always, known};
 use crate::text;
-use crate::tool::{Args, Outcome, Tool, Toolset};
+use crate::tool::{Args, Hidden, Outcome, Tool, Toolset};
+use crate::view::{BUDGET, Limit};
 
-/// The most storages that one answer shows.
-const SHOWN: usize = 100;
+/// Up to so many storages are shown in full.
+const IN_FULL: usize = 8;
 /// The most node names that one line shows.
 const NODES_SHOWN: usize = 8;
+/// The most node names of one storage in data.
+const DATA_NODES: usize = 16;
 
-crate::params! {}
+crate::params! {
+    /// Node.
+    node: Option<NodeName>,
+    /// Name.
+    name: Option<Pattern>,
+    /// How many.
+    limit: Hidden<Limit>,
+    /// Where the page begins.
+    cursor: Hidden<Cursor>,
+}
 
 const STORAGE: Shape = Shape::Object(&[
     always("storage", Shape::Text),
@@ -36,13 +51,14 @@ const STORAGE: Shape = Shape::Object(&[
 pub static TOOL: Tool = Tool {
     name: "proxmox_get_storage",
     title: "List storages",
-    description: "Lists the storages of the cluster with status, type, usage and, for Ceph, IOPS.",
+    description: "Lists the storages: status, type, usage, IOPS of Ceph.",
     toolset: Toolset::Storage,
     params: PARAMS,
     output: Shape::Object(&[
         always("storages", Shape::List(&STORAGE)),
         always("total", Shape::Count),
         always("left_out", Shape::Count),
+        known("next_cursor", Shape::Text),
     ]),
     calls: &[&methods::GET_CLUSTER_RESOURCES, &methods::GET_CLUSTER_CEPH_STATUS],
     run,
@@ -50,26 +66,71 @@ pub static TOOL: Tool = Tool {
 };
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
-    Params::read(args)?;
+    let params = Params::read(args)?;
     let reply = resources::fetch(cx)?;
     let rows = resources::rows(&reply)?;
-    let mut all = storages::all(&rows);
-    let (total, left_out) = (all.len(), all.len().saturating_sub(SHOWN));
-    all.truncate(SHOWN);
-    let ceph = all.iter().any(|storage| storage.is_ceph() && storage.online).then(|| Ceph::ask(cx));
-
-    let mut text = "💾 Storage Pools\n\n".to_owned();
-    if total == 0 {
-        text += "No storage, or none that the API token may see (`Datastore.Audit`).\n";
+    if params.node.is_some() {
+        nodes::choose(&rows, params.node.as_ref())?;
     }
-    if left_out > 0 {
-        text += &format!("Showing the first {SHOWN} of {total} by name; {left_out} are left out.\n\n");
+    let mut all = storages::all(&rows);
+    let visible = all.len();
+    all.retain(|storage| params.wants(storage));
+    let ceph = all.iter().any(|storage| storage.is_ceph() && storage.online).then(|| Ceph::ask(cx));
+    let mut text = "💾 Storage Pools\n\n".to_owned();
+    match (visible, all.len()) {
+        (0, _) => text += "No storage, or none that the API token may see (`Datastore.Audit`).\n",
+        (visible, 0) => text += &format!("None of {} fits.\n", text::count(visible, "storage")),
+        _ => {}
     }
     let shown: Vec<Shown<'_>> = all.iter().map(|storage| Shown { storage, ceph: ceph.as_ref() }).collect();
-    text += &shown.iter().map(Shown::block).collect::<Vec<_>>().join("\n");
-    let rows: Vec<Value> = shown.iter().map(Shown::datum).collect();
-    let data = Data::new().always("storages", rows).always("total", total).always("left_out", left_out);
+    answer(&params, text, shown)
+}
+
+impl Params {
+    fn wants(&self, storage: &Storage<'_>) -> bool {
+        let here = |node: &NodeName| storage.nodes.iter().chain(&storage.failing).any(|on| *on == node.as_str());
+        self.node.as_ref().is_none_or(here)
+            && self.name.as_ref().is_none_or(|name| name.fits(&storage.row.storage))
+    }
+}
+
+fn answer(params: &Params, mut text: String, mut all: Vec<Shown<'_>>) -> Result<Outcome, Error> {
+    let full = all.len() <= IN_FULL;
+    if !full {
+        text += &totals(&all);
+        // What is down first, then the fullest.
+        let order = |a: &Shown<'_>, b: &Shown<'_>| {
+            (a.storage.online, b.share()).partial_cmp(&(b.storage.online, a.share())).unwrap_or(std::cmp::Ordering::Equal)
+        };
+        all.sort_by(order);
+    }
+    let cost = |shown: &Shown<'_>| if full { 0 } else { shown.line().len() + shown.datum().to_string().len() + 1 };
+    let limit = params.limit.get().map(|limit| limit.0);
+    let page = Page::fitting(all, limit, params.cursor.0, BUDGET.saturating_sub(text.len() + 220), cost)?;
+    if full {
+        text += &page.rows.iter().map(Shown::block).collect::<Vec<_>>().join("\n");
+    } else {
+        text += "\n| Storage | Type | Where | Status | Usage |\n|---|---|---|---|---|\n";
+        text.extend(page.rows.iter().map(Shown::line));
+    }
+    text += &page.footer("storages");
+    let rows: Vec<Value> = page.rows.iter().map(Shown::datum).collect();
+    let data = Data::new()
+        .always("storages", rows)
+        .always("total", page.total)
+        .always("left_out", page.left)
+        .known("next_cursor", page.next.as_deref());
     Ok(Outcome::done(text, data.into()))
+}
+
+fn totals(all: &[Shown<'_>]) -> String {
+    let down = all.iter().filter(|shown| !shown.storage.online).count();
+    let space = all.iter().filter_map(|shown| shown.storage.row.space());
+    let (used, total) = space.fold((0.0, 0.0), |(used, total), (u, t)| (used + u, total + t));
+    let iops = all.iter().find(|shown| shown.ceph().is_some()).map(|shown| text::bullet("Ceph IOPS", shown.iops()));
+    let mut out = text::bullet("Storages", format_args!("{}: {} online, {down} not", all.len(), all.len() - down));
+    out += &text::bullet("Usage", text::usage(used, total));
+    out + &iops.unwrap_or_default()
 }
 
 /// Operations per second of the whole Ceph cluster.
@@ -125,6 +186,23 @@ impl Shown<'_> {
         out + &text::bullet("IOPS", self.iops())
     }
 
+    /// The share that is in use.
+    fn share(&self) -> f64 {
+        let space = self.storage.row.space().filter(|(_, total)| *total > 0.0);
+        space.map_or(0.0, |(used, total)| used / total)
+    }
+
+    /// It in one row.
+    fn line(&self) -> String {
+        let Storage { row, nodes, online, failing, .. } = self.storage;
+        let status = if *online { "online" } else { "unknown" };
+        let failing = if failing.is_empty() { String::new() } else { format!(", no figures from {}", names(failing)) };
+        let place = if self.storage.is_shared() { format!("shared by {}", text::count(nodes.len(), "node")) } else { names(nodes) };
+        let usage = row.space().map(|(used, total)| text::usage(used, total)).unwrap_or_default();
+        let (name, kind) = (foreign::name(&row.storage), foreign::name(&row.plugintype));
+        format!("| {name} | {kind} | {place} | {status}{failing} | {usage} |\n")
+    }
+
     fn iops(&self) -> String {
         match self.ceph() {
             Some(Ok(Ceph { write, read })) => format!(
@@ -139,7 +217,8 @@ impl Shown<'_> {
 
     fn datum(&self) -> Value {
         let Storage { row, nodes, online, .. } = self.storage;
-        let nodes: Vec<String> = nodes.iter().map(|node| foreign::line(node, 80)).collect();
+        let nodes: Vec<String> =
+            nodes.iter().take(DATA_NODES).map(|node| foreign::line(node, 80)).collect();
         let ceph = self.ceph().and_then(|ceph| ceph.as_ref().ok());
         Data::new()
             .always("storage", foreign::line(&row.storage, 80))

@@ -1,4 +1,4 @@
-//! `proxmox_get_vms`: all guests of the cluster, VMs and containers.
+//! `proxmox_get_vms`: the guests of the cluster, VMs and containers.
 
 use proxmox_api::methods;
 use serde_json::Value;
@@ -7,18 +7,71 @@ use crate::cx::Cx;
 use crate::data::Data;
 use crate::error::Error;
 use crate::foreign;
-use crate::pve::guests::{GuestKind, label};
-use crate::pve::ids::Vmid;
-use crate::pve::nodes::Offline;
+use crate::listing::{Cursor, Page, Pattern};
+use crate::pve::guests::{GuestKind, OriginalKind, label};
+use crate::pve::ids::{NodeName, Vmid};
+use crate::pve::nodes::{self, Offline};
 use crate::pve::resources::{self, Resource};
 use crate::shape::{Shape, always, known};
+use crate::table::rounded;
 use crate::text;
-use crate::tool::{Args, Outcome, Tool, Toolset};
+use crate::tool::{Args, Hidden, Outcome, Tool, Toolset};
+use crate::view::{BUDGET, Limit};
 
-/// The most guests that one answer shows.
-const SHOWN: usize = 100;
+#[path = "proxmox_get_vms/summary.rs"]
+mod summary;
 
-crate::params! {}
+/// Up to so many guests are shown in full.
+const IN_FULL: usize = 20;
+
+crate::words! {
+    /// The kind of guest.
+    enum Kind {
+        /// Virtual machines.
+        Vm = "vm",
+        /// Containers.
+        Container = "container",
+    }
+}
+
+crate::words! {
+    /// What the guests are sorted by.
+    enum Sort {
+        /// Their ids.
+        Id = "id",
+        /// Their share of their cores, the busiest first.
+        Cpu = "cpu",
+        /// Their memory in use, the largest first.
+        Memory = "memory",
+        /// Their disks, the largest first.
+        Disk = "disk",
+        /// Their names.
+        Name = "name",
+    }
+}
+
+crate::params! {
+    /// Node.
+    node: Option<NodeName>,
+    /// Kind.
+    kind: Option<Kind>,
+    /// Such as running, locked.
+    status: Option<String>,
+    /// Part of it or pattern.
+    name: Option<Pattern>,
+    /// Tag.
+    tag: Option<String>,
+    /// Pool.
+    pool: Option<String>,
+    /// Sort.
+    sort: Sort = Sort::Id,
+    /// How many.
+    limit: Option<Limit>,
+    /// Where the page begins.
+    cursor: Option<Cursor>,
+    /// Kind in Proxmox's words.
+    r#type: Hidden<OriginalKind>,
+}
 
 const GUEST: Shape = Shape::Object(&[
     always("vmid", Shape::Count),
@@ -35,19 +88,29 @@ const GUEST: Shape = Shape::Object(&[
     known("memory_used_bytes", Shape::Count),
     known("memory_total_bytes", Shape::Count),
 ]);
+const NOTABLE: Shape = Shape::Object(&[always("vmid", Shape::Count), always("why", Shape::Text)]);
+const ON_NODE: Shape = Shape::Object(&[
+    always("node", Shape::Text),
+    always("guests", Shape::Count),
+    always("running", Shape::Count),
+]);
 
 /// The tool.
 pub static TOOL: Tool = Tool {
     name: "proxmox_get_vms",
     title: "List guests",
-    description: "Lists the VMs and containers of the cluster with id, status, node, CPU cores and memory.",
+    description: "Lists VMs and containers. Also takes pool and sort (cpu, memory, disk, name).",
     toolset: Toolset::Guests,
     params: PARAMS,
+    unlisted: &["pool", "sort"],
     output: Shape::Object(&[
         always("guests", Shape::List(&GUEST)),
         always("total", Shape::Count),
         always("running", Shape::Count),
         always("left_out", Shape::Count),
+        known("next_cursor", Shape::Text),
+        known("notable", Shape::List(&NOTABLE)),
+        known("nodes", Shape::List(&ON_NODE)),
     ]),
     calls: &[&methods::GET_CLUSTER_RESOURCES],
     run,
@@ -55,26 +118,97 @@ pub static TOOL: Tool = Tool {
 };
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
-    Params::read(args)?;
+    let params = Params::read(args)?;
     let reply = resources::fetch(cx)?;
     let rows = resources::rows(&reply)?;
-    let offline = Offline::of(&rows);
-    let mut guests: Vec<Guest<'_>> = rows.iter().filter_map(|row| Guest::of(row, &offline)).collect();
-    guests.sort_unstable_by_key(|guest| guest.vmid);
-
-    let running = guests.iter().filter(|guest| guest.is_running()).count();
-    let (total, left_out) = (guests.len(), guests.len().saturating_sub(SHOWN));
-    let containers = guests.iter().any(|guest| guest.kind() == GuestKind::Container);
-    guests.truncate(SHOWN);
-
-    let mut text = heading(total, containers);
-    if left_out > 0 {
-        text += &format!("Showing the first {SHOWN} of {total} guests by ID ({running} run); {left_out} are left out.\n\n");
+    if params.node.is_some() {
+        nodes::choose(&rows, params.node.as_ref())?;
     }
-    text += &guests.iter().map(Guest::block).collect::<Vec<_>>().join("\n");
-    let rows: Vec<Value> = guests.iter().map(Guest::datum).collect();
-    let data = Data::new().always("guests", rows).always("total", total).always("running", running);
-    Ok(Outcome::done(text, data.always("left_out", left_out).into()))
+    let offline = Offline::of(&rows);
+    let all: Vec<Guest<'_>> = rows.iter().filter_map(|row| Guest::of(row, &offline)).collect();
+    let mut guests: Vec<&Guest<'_>> = all.iter().filter(|guest| params.wants(guest)).collect();
+    if guests.is_empty() && !all.is_empty() {
+        return Ok(none_fits(&params, &all));
+    }
+    guests.sort_by(|a, b| params.order(a, b));
+    if guests.len() > IN_FULL { summary::answer(&params, guests) } else { Ok(in_full(&params, guests)?) }
+}
+
+impl Params {
+    fn wants(&self, guest: &Guest<'_>) -> bool {
+        let row = guest.row;
+        let kind = match self.kind {
+            Some(Kind::Vm) => Some(GuestKind::Vm),
+            Some(Kind::Container) => Some(GuestKind::Container),
+            None => self.r#type.get().and_then(|kind| kind.kind()),
+        };
+        let status = |wanted: &str| match wanted.trim().to_ascii_lowercase().as_str() {
+            "locked" => !row.lock.is_empty(),
+            "template" => row.is_template(),
+            wanted => guest.status() == wanted,
+        };
+        kind.is_none_or(|kind| kind == guest.kind())
+            && self.node.as_ref().is_none_or(|node| *row.node == *node.as_str())
+            && self.status.as_deref().is_none_or(status)
+            && self.name.as_ref().is_none_or(|name| name.fits(&row.name))
+            && self.tag.as_ref().is_none_or(|tag| row.tags().any(|own| own.eq_ignore_ascii_case(tag.trim())))
+            && self.pool.as_ref().is_none_or(|pool| *row.pool == *pool.trim())
+    }
+
+    fn order(&self, a: &Guest<'_>, b: &Guest<'_>) -> std::cmp::Ordering {
+        let figure = |guest: &Guest<'_>| match self.sort {
+            Sort::Cpu => guest.row.cpu.value(),
+            Sort::Memory => guest.row.mem.value(),
+            Sort::Disk => guest.row.maxdisk.value(),
+            Sort::Id | Sort::Name => None,
+        };
+        let largest_first = figure(b).unwrap_or(-1.0).total_cmp(&figure(a).unwrap_or(-1.0));
+        let names = match self.sort {
+            Sort::Name => a.row.name.cmp(&b.row.name),
+            _ => std::cmp::Ordering::Equal,
+        };
+        largest_first.then(names).then(a.vmid.cmp(&b.vmid))
+    }
+}
+
+fn in_full(params: &Params, guests: Vec<&Guest<'_>>) -> Result<Outcome, Error> {
+    let running = guests.iter().filter(|guest| guest.is_running()).count();
+    let total = guests.len();
+    let containers = guests.iter().any(|guest| guest.kind() == GuestKind::Container);
+    let limit = params.limit.map_or(IN_FULL as u32, |limit| limit.0);
+    let page = Page::of(guests, limit, params.cursor)?;
+    let mut text = heading(total, containers);
+    text += &page.rows.iter().map(|guest| guest.block()).collect::<Vec<_>>().join("\n");
+    text += &page.footer("guests");
+    let rows: Vec<Value> = page.rows.iter().map(|guest| guest.datum()).collect();
+    let data = Data::new()
+        .always("guests", rows)
+        .always("total", total)
+        .always("running", running)
+        .always("left_out", page.left)
+        .known("next_cursor", page.next.as_deref());
+    Ok(Outcome::done(text, data.into()))
+}
+
+/// No guest fits: what there is to ask for instead.
+fn none_fits(params: &Params, all: &[Guest<'_>]) -> Outcome {
+    let mut text = format!("🗃️ None of {} fits.\n", text::count(all.len(), "guest"));
+    let mut say = |what: &str, wanted: bool, values: Vec<&str>| {
+        if wanted {
+            let mut values: Vec<String> = values.into_iter().filter(|v| !v.is_empty()).map(foreign::name).collect();
+            values.sort_unstable();
+            values.dedup();
+            let more = if values.len() > 20 { ", ..." } else { "" };
+            values.truncate(20);
+            let values = if values.is_empty() { "none".to_owned() } else { values.join(", ") };
+            text += &text::bullet(what, format_args!("{values}{more}"));
+        }
+    };
+    say("Statuses in use", params.status.is_some(), all.iter().map(Guest::status).chain(["locked", "template"]).collect());
+    say("Tags in use", params.tag.is_some(), all.iter().flat_map(|guest| guest.row.tags()).collect());
+    say("Pools with guests", params.pool.is_some(), all.iter().map(|guest| &*guest.row.pool).collect());
+    let data = Data::new().always("guests", Vec::<Value>::new()).always("total", 0).always("running", 0);
+    Outcome::done(text, data.always("left_out", 0).into())
 }
 
 fn heading(total: usize, containers: bool) -> String {
@@ -146,7 +280,7 @@ impl<'r> Guest<'r> {
             .said("lock", &foreign::line(&row.lock, 40))
             .known("uptime_seconds", row.uptime.whole())
             .known("cpu_cores", row.maxcpu.whole())
-            .known("cpu_fraction", row.cpu.fraction())
+            .known("cpu_fraction", row.cpu.fraction().map(rounded))
             .known("memory_used_bytes", row.mem.whole())
             .known("memory_total_bytes", row.maxmem.whole())
             .into()

@@ -13,6 +13,7 @@ async function converse(name, client, transport) {
   await client.connect(transport);
   const { tools } = await client.listTools();
   assert(tools.some((tool) => tool.name === "proxmox_get_vms"));
+  assert(tools.some((tool) => tool.name === "proxmox_power"));
 
   // The client itself checks the data against the output schema.
   for (const tool of ["proxmox_get_nodes", "proxmox_get_vms", "proxmox_get_storage", "proxmox_get_cluster_status"]) {
@@ -26,8 +27,15 @@ async function converse(name, client, transport) {
   });
   assert(run.content[0].text.includes("HELLO"), run.content[0].text);
 
+  const plan = await client.callTool({
+    name: "proxmox_power",
+    arguments: { vmid: 101, action: "shutdown", dry_run: true },
+  });
+  assert(plan.structuredContent.dry_run && !plan.structuredContent.changed, plan.content[0].text);
+
+  // A name of older servers, which no list has.
   const refused = await client.callTool({ name: "proxmox_start_vm", arguments: { vmid: 4711 } });
-  assert(refused.isError);
+  assert(refused.isError && refused.content[0].text.includes("4711"), refused.content[0].text);
   await client.close();
   console.log(`ok typescript ${name}`);
 }

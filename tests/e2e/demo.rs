@@ -33,11 +33,13 @@ fn a_command_runs_in_the_demo_guest() {
 #[test]
 fn tools_says_what_each_needs_and_whether_it_is_granted() {
     let listed = stdout(&["--demo", "tools"]);
-    assert!(listed.contains("proxmox_start_vm  [not granted]"), "{listed}");
+    assert!(listed.contains("proxmox_power  [not granted; guests]"), "{listed}");
     assert!(listed.contains("VM.PowerMgmt on /vms/{vmid}"), "{listed}");
     let elevated: Value =
         serde_json::from_str(&stdout(&["--demo", "--allow-elevated", "tools", "--json"])).unwrap();
-    assert!(elevated.as_array().unwrap().iter().all(|tool| tool["reach"] == "granted"), "{elevated}");
+    // What decides by its arguments is granted as far as they are.
+    let open = |tool: &Value| tool["reach"] == "granted" || tool["reach"] == "granted in part";
+    assert!(elevated.as_array().unwrap().iter().all(open), "{elevated}");
 }
 
 #[test]

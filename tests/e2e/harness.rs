@@ -31,7 +31,9 @@ pub(crate) fn configured(sim: &Sim, token: &Token) -> Command {
         .env("PROXMOX_FINGERPRINT", sim.fingerprint())
         .env("PROXMOX_USER", &token.user)
         .env("PROXMOX_TOKEN_NAME", &token.name)
-        .env("PROXMOX_TOKEN_VALUE", &token.secret);
+        .env("PROXMOX_TOKEN_VALUE", &token.secret)
+        // The simulated cluster's time stands still, too.
+        .args(["--clock", "1795341600"]);
     command
 }
 
@@ -177,6 +179,11 @@ impl Client {
     pub(crate) fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let answer = self.request("tools/call", json!({"name": tool, "arguments": arguments}));
         answer.get("result").cloned().unwrap_or_else(|| panic!("{tool}: {answer}"))
+    }
+
+    /// Closes the input.
+    pub(crate) fn hang_up(&mut self) {
+        drop(self.input.take());
     }
 
     /// Closes the input and waits for the end; gives the rest of what was said and the exit code.

@@ -3,6 +3,7 @@
 use proxmox_sim::{Options, Sim};
 use serde_json::{Value, json};
 
+use crate::approvals::{answer, ask, legacy, retry, stateless, yes};
 use crate::harness::{Client, arrived, binary, configured, is_error, json_lines, run, text};
 
 fn sim() -> Sim {
@@ -71,6 +72,89 @@ fn what_was_done_is_written_down_and_a_changed_line_is_found() {
         assert_eq!(code, Some(1), "{what}: {said}");
         assert!(said.contains("line"), "{what}: {said}");
     }
+}
+
+/// The lines of an audit log that tell of this event.
+fn lines(file: &std::path::Path, event: &str) -> Vec<Value> {
+    let lines = json_lines(&std::fs::read(file).unwrap());
+    lines.into_iter().filter(|line| line["event"] == event).collect()
+}
+
+#[test]
+fn what_the_host_looks_up_is_written_down_in_its_own_name() {
+    let sim = sim();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let log = ["--audit-log", file.to_str().unwrap()];
+    let pool = ["--grant", "VM.PowerMgmt@/pool/development", "--ask", "VM.PowerMgmt@/vms/101"];
+    let mut client = legacy(&sim, &[&log[..], &pool[..]].concat(), "2025-11-25");
+    let (id, question) = ask(&mut client, "proxmox_shutdown_vm", json!({"vmid": 101}));
+    answer(&mut client, &question, yes());
+    assert!(!is_error(&client.answer_to(&json!(id))["result"]));
+    client.finish();
+
+    let requests = lines(&file, "request");
+    assert_eq!(requests.len(), arrived(&sim).len() + 1, "every request, and the one that was asked for");
+    let asked: Vec<&Value> = requests.iter().filter(|line| line["refused"] == "needs_approval").collect();
+    assert!(asked.len() == 1 && asked[0]["path"] == "/nodes/pve1/qemu/101/status/shutdown", "{asked:?}");
+    let by_host: Vec<&Value> = requests.iter().filter(|line| line["by"] == "host").collect();
+    // The members of the pool, the guest in the question, and the same guest right before the act.
+    assert_eq!(by_host.len(), 3, "{by_host:?}");
+    let call = &asked[0]["call"];
+    for line in by_host {
+        assert_eq!((&line["path"], &line["verb"]), (&json!("/cluster/resources"), &json!("GET")));
+        assert_eq!((&line["status"], &line["call"]), (&json!(200), call));
+        assert!(line["allowed"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn an_approval_names_the_call_that_it_was_for() {
+    let sim = sim();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let arguments = ["--audit-log", file.to_str().unwrap(), "--ask", "VM.PowerMgmt@/vms/101"];
+    let shutdown =
+        |client: &mut Client, more| stateless(client, "proxmox_shutdown_vm", json!({"vmid": 101}), more);
+    let mut client = legacy(&sim, &arguments, "2025-11-25");
+    assert!(!is_error(&client.call("proxmox_get_nodes", json!({}))));
+    let (id, question) = ask(&mut client, "proxmox_shutdown_vm", json!({"vmid": 101}));
+    answer(&mut client, &question, json!({"action": "decline"}));
+    client.answer_to(&json!(id));
+    client.finish();
+    // In the other era the client makes the call again.
+    let mut client = Client::start({
+        let mut command = configured(&sim, &sim.token());
+        command.args(arguments);
+        command
+    });
+    let asked = shutdown(&mut client, json!({}));
+    assert!(!is_error(&shutdown(&mut client, retry(&asked, yes()))));
+    client.finish();
+
+    let ends: Vec<Value> =
+        lines(&file, "call").into_iter().filter(|line| line["tool"] == "proxmox_shutdown_vm").collect();
+    let outcomes: Vec<&Value> = ends.iter().map(|line| &line["outcome"]).collect();
+    assert_eq!(outcomes, ["asks", "asks", "done"], "{ends:?}");
+    let approvals = lines(&file, "approval");
+    let told: Vec<_> = approvals.iter().map(|line| (&line["answer"], &line["call"])).collect();
+    assert_eq!(told, [(&json!("declined"), &ends[0]["id"]), (&json!("approved"), &ends[1]["id"])]);
+    assert_eq!(ends[1]["id"], ends[2]["id"], "it is one call that was asked about and then made");
+    let change =
+        lines(&file, "request").into_iter().find(|line| line["verb"] == "POST" && !line["allowed"].is_null());
+    assert_eq!(change.unwrap()["call"], ends[2]["id"]);
+}
+
+#[test]
+fn a_call_from_a_shell_says_so() {
+    let sim = sim();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let mut command = configured(&sim, &sim.token());
+    let output = run(command.args(["--audit-log", file.to_str().unwrap(), "call", "proxmox_get_nodes"]));
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let calls = lines(&file, "call");
+    assert_eq!((calls.len(), &calls[0]["client"]), (1, &json!("proxmox-mcp call")));
 }
 
 #[test]

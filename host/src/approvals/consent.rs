@@ -36,6 +36,8 @@ enum State {
 /// What a yes was said to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Terms {
+    /// The call that asked, as the audit log knows it.
+    pub(crate) call: String,
     /// The tool that was called.
     pub(crate) tool: String,
     /// Fingerprint of its arguments.

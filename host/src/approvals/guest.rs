@@ -1,11 +1,9 @@
 //! Which guest a request is about, as the host itself finds it: the tool has no say in that.
 
 use proxmox_api::methods::GET_CLUSTER_RESOURCES;
-use proxmox_gate::{Gate, RawRequest, Scope};
 use serde::{Deserialize, Serialize};
 
-use crate::boundary::body_of;
-use crate::egress::Egress;
+use crate::lookup::Lookup;
 use crate::pools::Members;
 
 /// A guest at the moment of the question.
@@ -37,28 +35,16 @@ struct Row {
 /// # Errors
 /// A clause that says why it could not be looked up.
 pub(crate) async fn look_up(
-    gate: &Gate,
-    egress: &Egress,
+    lookup: &Lookup<'_>,
     pools: &Members,
     vmid: u32,
 ) -> Result<Option<Guest>, String> {
-    let scope = Scope::new([&GET_CLUSTER_RESOURCES]);
-    let raw = RawRequest {
-        verb: "GET",
-        path_and_query: "/api2/json/cluster/resources?type=vm",
-        content_type: None,
-        body: b"",
-    };
-    let permit = gate.check(&scope, raw, pools).map_err(|denied| denied.to_string())?;
-    let method = permit.method();
-    let answer = egress.send(permit).await.map_err(|error| error.to_string())?;
-    let status = answer.status();
-    if !status.is_success() {
-        return Err(format!("Proxmox VE answered {status} to GET /cluster/resources"));
-    }
-    let body =
-        body_of(answer).await.map_err(|code| format!("the list of guests was not received: {code:?}"))?;
-    let cut = gate.filter(method, &body, pools);
+    let method = &GET_CLUSTER_RESOURCES;
+    let body = lookup
+        .read(method, "/cluster/resources?type=vm", pools)
+        .await
+        .map_err(|error| format!("{error:#}"))?;
+    let cut = lookup.gate.filter(method, &body, pools);
     find(cut.as_deref().unwrap_or(&body), vmid)
 }
 

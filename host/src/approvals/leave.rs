@@ -10,7 +10,9 @@ use super::guest::{self, Guest};
 use super::need::Need;
 use super::{now, text};
 use crate::egress::Egress;
+use crate::lookup::Lookup;
 use crate::pools::Members;
+use crate::watch::Watch;
 
 /// Why a request that a person could approve did not go out. `Display` is for the user.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -98,6 +100,7 @@ pub(crate) struct Leave {
     wide: Option<Arc<Gate>>,
     egress: Arc<Egress>,
     consent: Arc<Consent>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl Leave {
@@ -107,7 +110,12 @@ impl Leave {
         egress: Arc<Egress>,
         consent: Arc<Consent>,
     ) -> Self {
-        Self { narrow, wide, egress, consent }
+        Self { narrow, wide, egress, consent, watch: None }
+    }
+
+    /// The same, under the operator's eyes.
+    pub(crate) fn watched(self, watch: Arc<Watch>) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     /// Whether a person may be asked for a request that the grants refuse.
@@ -148,8 +156,8 @@ impl Leave {
     /// Whether the guest is still the one that the person was shown: an id can get another owner.
     async fn same_guest(&self, agreed: &Agreed, pools: &Members) -> Result<(), Unapproved> {
         let Some(vmid) = agreed.vmid else { return Ok(()) };
-        let is =
-            guest::look_up(&self.narrow, &self.egress, pools, vmid).await.map_err(Unapproved::NotLookedAt)?;
+        let lookup = Lookup { gate: &self.narrow, egress: &self.egress, watch: self.watch.as_deref() };
+        let is = guest::look_up(&lookup, pools, vmid).await.map_err(Unapproved::NotLookedAt)?;
         if is == agreed.guest {
             return Ok(());
         }

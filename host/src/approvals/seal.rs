@@ -45,6 +45,11 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// The call that asked, as the audit log knows it.
+    pub(crate) fn call(&self) -> &str {
+        &self.terms.call
+    }
+
     /// What the call may do after a yes.
     pub fn approved(self) -> Consent {
         Consent::given(self.terms)

@@ -12,6 +12,7 @@ use super::leave::{Leave, Unapproved, Verdict};
 use super::seal::Seals;
 use super::{Guest, Need, Question, Reply, Request, SealError, form, guest};
 use crate::egress::{Egress, Endpoint};
+use crate::lookup::Lookup;
 use crate::pools::Members;
 use crate::settings::authorization;
 use crate::tls::Trust;
@@ -65,7 +66,7 @@ fn arguments(value: Value) -> Map<String, Value> {
 fn consent(needs: &[&Need], expires: u64) -> Consent {
     let agreed = needs.iter().map(|need| Agreed::new(need, Some(web()), expires)).collect();
     let arguments = digest_of(&arguments(json!({"vmid": 101})));
-    Consent::given(Terms { tool: "t".into(), arguments, agreed, round: 1, expires })
+    Consent::given(Terms { call: "c".into(), tool: "t".into(), arguments, agreed, round: 1, expires })
 }
 
 fn question(needs: &[(Need, Option<Guest>)]) -> Question {
@@ -94,7 +95,14 @@ fn a_need_is_the_whole_request() {
 fn a_consent_fits_one_call_for_a_time() {
     let (call, need) = (arguments(json!({"vmid": 101, "force": {"b": [1], "a": true}})), shutdown(101));
     let agreed = vec![Agreed::new(&need, Some(web()), 300)];
-    let terms = Terms { tool: "stop".into(), arguments: digest_of(&call), agreed, round: 1, expires: 300 };
+    let terms = Terms {
+        call: "c".into(),
+        tool: "stop".into(),
+        arguments: digest_of(&call),
+        agreed,
+        round: 1,
+        expires: 300,
+    };
     let consent = Consent::given(terms);
     assert_eq!(consent.fits("stop", &call, 299), Ok(()));
     let reordered = arguments(json!({"force": {"a": true, "b": [1]}, "vmid": 101}));
@@ -154,7 +162,7 @@ fn an_approved_read_may_be_repeated() {
 
 fn request() -> Request {
     let call = arguments(json!({"vmid": 101}));
-    Request::new("t", &call, &Consent::open(), vec![(shutdown(101), Some(web()))]).unwrap()
+    Request::new("c", "t", &call, &Consent::open(), vec![(shutdown(101), Some(web()))]).unwrap()
 }
 
 #[test]
@@ -188,14 +196,14 @@ fn a_call_does_not_ask_without_end() {
     let mut consent = Consent::open();
     for round in 1..=4 {
         let needs = vec![(shutdown(100 + round), Some(web()))];
-        consent = Request::new("t", &call, &consent, needs).unwrap().approved();
+        consent = Request::new("c", "t", &call, &consent, needs).unwrap().approved();
     }
     // What was agreed to before still holds.
     assert!(matches!(consent.stand(&shutdown(101), 0), Stand::Approved(_)));
-    let fifth = Request::new("t", &call, &consent, vec![(shutdown(105), None)]).unwrap_err();
+    let fifth = Request::new("c", "t", &call, &consent, vec![(shutdown(105), None)]).unwrap_err();
     assert!(fifth.contains("--grant VM.PowerMgmt@/vms/105"), "{fifth}");
     let many = (0..13).map(|n| (shutdown(200 + n), None)).collect();
-    assert!(Request::new("t", &call, &Consent::open(), many).is_err());
+    assert!(Request::new("c", "t", &call, &Consent::open(), many).is_err());
 }
 
 #[test]
@@ -268,6 +276,27 @@ fn what_cannot_be_read_whole_is_not_asked() {
     assert!(refused.contains("--grant VM.GuestAgent.Unrestricted@/vms/101"), "{refused}");
 }
 
+/// U+202E turns the direction of writing, U+200B is not seen; either makes a command look like another.
+#[test]
+fn nothing_hides_in_a_question() {
+    let body = "command=echo&command=a%E2%80%AEb%0A````%20x&input-data=y%E2%80%8B%0Az";
+    let run = need(EXEC, "/nodes/pve1/qemu/101/agent/exec", &body.replace('`', "%60"), "G@/");
+    let text = question(&[(run, Some(web()))]).text;
+    assert!(text.contains("`````\necho 'a\\u{202e}b\n```` x'\n`````\n"), "{text}");
+    assert!(text.contains("input-data:\n```\ny\\u{200b}\nz\n```\n"), "{text}");
+    let note = need(
+        &methods::PUT_NODES_NODE_QEMU_VMID_CONFIG,
+        "/nodes/pve1/qemu/101/config",
+        "description=x%E2%80%AE%0A%0AApproved%20by%20root",
+        "G@/",
+    );
+    let more = question(&[(note, Some(web()))]).text;
+    assert!(more.contains("With: description=x\\u{202e}  Approved by root"), "{more}");
+    for text in [text, more] {
+        assert!(!text.contains(['\u{202e}', '\u{200b}']), "{text}");
+    }
+}
+
 #[test]
 fn only_the_name_itself_confirms() {
     let read = |content: Value| Reply::read(&json!({"action": "accept", "content": content}), Some("web-01"));
@@ -313,7 +342,8 @@ impl Bench {
     }
 
     async fn guest(&self, vmid: u32) -> Option<Guest> {
-        guest::look_up(&self.narrow, &self.egress, &Members::default(), vmid).await.unwrap()
+        let lookup = Lookup { gate: &self.narrow, egress: &self.egress, watch: None };
+        guest::look_up(&lookup, &Members::default(), vmid).await.unwrap()
     }
 
     /// What happens to the shutdown of guest 101 that was approved for `shown`.
@@ -321,7 +351,8 @@ impl Bench {
         let (wide, need) = (Arc::new(gate(Grants::elevated())), shutdown(101));
         let expires = super::now() + 100;
         let agreed = vec![Agreed::new(&need, shown, expires)];
-        let terms = Terms { tool: "t".into(), arguments: String::new(), agreed, round: 1, expires };
+        let terms =
+            Terms { call: "c".into(), tool: "t".into(), arguments: String::new(), agreed, round: 1, expires };
         let consent = Arc::new(Consent::given(terms));
         let leave = Leave::new(self.narrow.clone(), Some(wide), self.egress.clone(), consent.clone());
         let (scope, pools) = (Scope::new([SHUTDOWN]), Members::default());

@@ -5,13 +5,15 @@ use bytes::Bytes;
 use http::Response;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, Full};
-use proxmox_gate::RawRequest;
+use proxmox_api::methods;
+use proxmox_gate::{RawRequest, Scope};
 use serde_json::json;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::{Boundary, Refusal};
 use crate::calls;
 use crate::pools::Members;
+use crate::secrets;
 
 /// The authority that stands for the question.
 pub(super) const AUTHORITY: &str = "verdict.pve.internal";
@@ -19,17 +21,23 @@ pub(super) const AUTHORITY: &str = "verdict.pve.internal";
 impl Boundary {
     /// The decision about a request, as the component reads it.
     pub(super) fn verdict(&self, raw: RawRequest<'_>, pools: &Members) -> Result<Response<WasiBody>, Error> {
-        let verdict = self.gate.explain(&self.scope, raw, pools);
+        // What is granted, whatever this tool declared: it may be asked about the calls of others.
+        let scope = Scope::new(methods::ALL);
+        let verdict = self.gate.explain(&scope, raw, pools);
         let needs: Vec<_> = verdict
             .needs
             .iter()
             .map(|need| json!([format!("{} on {}", need.privilege, need.path), need.covered_by.is_some()]))
             .collect();
-        let asks = verdict.outcome.is_err()
-            && self.leave.as_ref().is_some_and(|leave| leave.may_ask(&self.scope, raw, pools));
-        let why =
-            verdict.outcome.as_ref().err().map(|denied| calls::refusal(&Refusal::Denied(denied.clone())));
-        let data = json!({"allowed": verdict.outcome.is_ok(), "asks": asks, "needs": needs, "why": why.unwrap_or_default()});
+        let refusal = match &verdict.outcome {
+            _ if secrets::writes_back(&raw) => Some(Refusal::Placeholder),
+            Err(denied) => Some(Refusal::Denied(denied.clone())),
+            Ok(()) => None,
+        };
+        let asks = matches!(refusal, Some(Refusal::Denied(_)))
+            && self.leave.as_ref().is_some_and(|leave| leave.may_ask(&scope, raw, pools));
+        let why = refusal.as_ref().map(calls::refusal).unwrap_or_default();
+        let data = json!({"allowed": refusal.is_none(), "asks": asks, "needs": needs, "why": why});
         let body = Full::new(Bytes::from(json!({"data": data}).to_string()));
         Response::builder()
             .header(CONTENT_TYPE, "application/json")

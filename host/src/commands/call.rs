@@ -20,6 +20,7 @@ pub async fn run(tools: &Tools, name: &str, pairs: &[String], json: bool) -> Res
         bail!("{} `proxmox-mcp tools` lists them.", tools.unknown(name));
     };
     let arguments = arguments(entry, pairs)?;
+    tools.safeguards().called_by("proxmox-mcp call");
     let show_progress = std::io::stderr().is_terminal();
     let watch = |pending: &Pending| {
         if show_progress {

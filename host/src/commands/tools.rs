@@ -18,11 +18,10 @@ use crate::reach::{missing, reach};
 /// # Errors
 /// Where the data cannot be written as JSON.
 pub fn run(tools: &Tools, as_json: bool) -> Result<ExitCode> {
+    let entries = tools.catalogue().iter().filter(|entry| tools.selection().admits(entry).is_ok());
     let text = match as_json {
-        true => serde_json::to_string_pretty(
-            &tools.catalogue().iter().map(|e| data(tools, e)).collect::<Vec<_>>(),
-        )?,
-        false => tools.catalogue().iter().map(|entry| paragraph(tools, entry)).collect::<Vec<_>>().join("\n"),
+        true => serde_json::to_string_pretty(&entries.map(|entry| data(tools, entry)).collect::<Vec<_>>())?,
+        false => entries.map(|entry| paragraph(tools, entry)).collect::<Vec<_>>().join("\n"),
     };
     // A reader that has seen enough (`| head`) is no failure.
     drop(writeln!(std::io::stdout(), "{}", text.trim_end()));
@@ -31,7 +30,8 @@ pub fn run(tools: &Tools, as_json: bool) -> Result<ExitCode> {
 
 fn paragraph(tools: &Tools, entry: &Entry) -> String {
     let tool = &entry.tool;
-    let mut text = format!("{}  [{}]\n  {}\n", tool.name, reach(tools, entry).word(), tool.description);
+    let reach = reach(tools, entry).word();
+    let mut text = format!("{}  [{reach}; {}]\n  {}\n", tool.name, tool.toolset, tool.description);
     let needs = needs(entry);
     if !needs.is_empty() {
         // Writing to a String cannot fail.

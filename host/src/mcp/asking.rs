@@ -69,7 +69,7 @@ impl Server {
         let opened = self.seals.open(state).map_err(|error| error.to_string())?;
         let reply = Reply::read(answer, opened.typed.as_deref());
         tracing::info!(tool = %request.name, grants = %opened.grants, reply = reply.word(), "asked a person");
-        self.tools.safeguards().asked(&request.name, &opened.grants, &reply);
+        self.tools.safeguards().asked(opened.call(), &request.name, &opened.grants, &reply);
         match reply {
             Reply::Yes => Ok(opened.approved()),
             no => Err(no.refusal().to_owned()),

@@ -2,6 +2,7 @@
 
 mod asking;
 mod instructions;
+mod resources;
 mod stdio;
 
 use std::sync::Arc;
@@ -10,10 +11,10 @@ use anyhow::Result;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
     CompleteRequestParams, CompleteResult, ContentBlock, DiscoverResult, ErrorData, Implementation,
-    JsonObject, ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
-    ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
-    MetaObject, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion, ServerCapabilities,
-    ServerConfig, Tool, ToolAnnotations,
+    JsonObject, ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+    ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
@@ -84,8 +85,15 @@ impl Server {
         let (reports, heard) = mpsc::unbounded_channel();
         let progress = tell(context.clone(), heard);
         let watch = move |pending: &Pending| drop(reports.send((pending.message.clone(), pending.progress)));
+        let (tool, arguments) = (request.name.clone(), request.arguments.clone().unwrap_or_default());
         // The channel closes with the call, and that ends `progress`: no notification comes after the result.
-        let (response, ()) = tokio::join!(self.call_or_ask(request, &context, watch), progress);
+        let (mut response, ()) = tokio::join!(self.call_or_ask(request, &context, watch), progress);
+        if let CallToolResponse::Complete(result) = &mut response
+            && knows_links(&context)
+        {
+            let link = resources::link(&self.tools, &tool, &arguments, result);
+            result.content.extend(link);
+        }
         response
     }
 }
@@ -93,6 +101,11 @@ impl Server {
 /// Whether the request is of the era without a handshake, in which every result says who gave it.
 fn is_stateless(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+}
+
+/// Whether the client's revision has links in results.
+fn knows_links(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2025_06_18)
 }
 
 /// What the client calls itself.
@@ -172,7 +185,7 @@ impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         let implementation =
             Implementation::new("proxmox-mcp", env!("CARGO_PKG_VERSION")).with_title("Proxmox VE");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_resources().build())
             .with_server_info(implementation)
             .with_instructions(self.instructions.as_ref())
     }
@@ -226,29 +239,60 @@ impl ServerHandler for Server {
         }
     }
 
-    // rmcp answers these with empty lists; what is not advertised is not there.
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let mut result = ListResourcesResult::with_all_items(self.resources());
+        if is_stateless(&context) {
+            result.ttl_ms = Some(LIST_TTL_MS);
+            result.cache_scope = Some(CacheScope::Private);
+            result.meta = Some(self.signature());
+        }
+        Ok(result)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let mut result = ListResourceTemplatesResult::with_all_items(vec![resources::template()]);
+        if is_stateless(&context) {
+            result.ttl_ms = Some(LIST_TTL_MS);
+            result.cache_scope = Some(CacheScope::Private);
+            result.meta = Some(self.signature());
+        }
+        Ok(result)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        self.tools.safeguards().called_by(&client_name(&context));
+        let mut result = tokio::select! {
+            result = self.read(&request.uri) => result?,
+            () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
+        };
+        if is_stateless(&context) {
+            // Figures are of this moment.
+            result.ttl_ms = Some(0);
+            result.cache_scope = Some(CacheScope::Private);
+            result.meta = Some(self.signature());
+        }
+        Ok(result.into())
+    }
+
+    // rmcp answers this with an empty list; what is not advertised is not there.
     async fn list_prompts(
         &self,
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
-    }
-
-    async fn list_resources(
-        &self,
-        _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
-    ) -> Result<ListResourcesResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
-    }
-
-    async fn list_resource_templates(
-        &self,
-        _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
-    ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>())
     }
 
     async fn complete(

@@ -32,7 +32,16 @@ const MAX_LINE: u64 = 4 << 20;
 const SEED_ID: &str = "proxmox-mcp/no-handshake";
 
 /// Methods whose parameters rmcp knows. With parameters that do not fit, it takes them for unknown methods.
-const KNOWN: &[&str] = &["initialize", "ping", "tools/list", "tools/call", "server/discover"];
+const KNOWN: &[&str] = &[
+    "initialize",
+    "ping",
+    "tools/list",
+    "tools/call",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+    "server/discover",
+];
 
 /// Serves MCP until the end of input.
 ///
@@ -40,15 +49,16 @@ const KNOWN: &[&str] = &["initialize", "ping", "tools/list", "tools/call", "serv
 /// Where standard input or output fails.
 pub async fn serve(server: Server) -> Result<()> {
     let hung_up = server.hung_up.clone();
-    match serve_server(server, Stdio::start(hung_up)?).await {
-        Ok(running) => {
-            running.waiting().await?;
-            Ok(())
-        }
+    let (stdio, written) = Stdio::start(hung_up)?;
+    let served = match serve_server(server, stdio).await {
+        Ok(running) => running.waiting().await.map(drop).map_err(Into::into),
         // A client may start the server just to learn what it speaks.
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
         Err(error) => Err(error.into()),
-    }
+    };
+    // What was answered has to be out before the process ends. The channel is empty and closed by now.
+    drop(written.await);
+    served
 }
 
 /// One line of input.
@@ -84,7 +94,6 @@ impl Owed {
 struct Stdio {
     lines: mpsc::Receiver<Line>,
     output: Option<mpsc::Sender<String>>,
-    written: Option<oneshot::Receiver<()>>,
     owed: Arc<Owed>,
     /// Messages made up here, to be handed on before further input.
     made_up: VecDeque<ClientJsonRpcMessage>,
@@ -95,8 +104,9 @@ struct Stdio {
 }
 
 impl Stdio {
-    /// Threads of their own read and write: a blocked pipe holds up nothing else.
-    fn start(hung_up: watch::Sender<bool>) -> Result<Self> {
+    /// Threads of their own read and write: a blocked pipe holds up nothing else. The second value comes when
+    /// all is written.
+    fn start(hung_up: watch::Sender<bool>) -> Result<(Self, oneshot::Receiver<()>)> {
         let (send_line, lines) = mpsc::channel(64);
         std::thread::Builder::new().name("stdin".into()).spawn(move || read_lines(&send_line))?;
         let (output, texts) = mpsc::channel(64);
@@ -106,15 +116,10 @@ impl Stdio {
             // Nobody waits for it any more where the server has already gone.
             let _ = done.send(());
         })?;
-        Ok(Self {
-            lines,
-            output: Some(output),
-            written: Some(written),
-            owed: Arc::default(),
-            made_up: VecDeque::new(),
-            opened: false,
-            hung_up,
-        })
+        let made_up = VecDeque::new();
+        let stdio =
+            Self { lines, output: Some(output), owed: Arc::default(), made_up, opened: false, hung_up };
+        Ok((stdio, written))
     }
 
     /// Answers in rmcp's place.
@@ -264,9 +269,6 @@ impl Transport<RoleServer> for Stdio {
 
     async fn close(&mut self) -> Result<(), Self::Error> {
         self.output = None;
-        if let Some(written) = self.written.take() {
-            drop(written.await);
-        }
         Ok(())
     }
 }

@@ -250,3 +250,35 @@ fn what_the_guest_writes_is_tame() {
         }
     }
 }
+
+#[test]
+fn the_older_parameters_are_taken() {
+    let script = running();
+    let args = r#"{"node":"pve1","vmid":"101","command":"sleep 9","type":"qemu","wait":false}"#;
+    let step = crate::catalogue::call(&script, crate::testing::NOW_MS, "proxmox_execute_vm_command", args).unwrap();
+    let crate::catalogue::Step::Done(output) = step else { panic!("nobody waits") };
+    assert_eq!((&output.data["status"], &output.data["pid"]), (&json!("running"), &json!(138)));
+    assert!(output.text.contains("RUNNING (in the guest as process 138)"), "{}", output.text);
+    let error = run(&TOOL, &world(), json!({"vmid": 101, "command": "id", "type": "lxc"})).unwrap_err().to_string();
+    assert!(error.contains("is a VM, not `lxc`"), "{error}");
+}
+
+#[test]
+fn an_agent_that_may_not_says_how_to_let_it() {
+    for words in ["Command guest-exec has been disabled: the command is not allowed",
+                  "The command guest-exec has been disabled for this instance"] {
+        let script = linux().error(EXEC, 500, &format!("Agent error: {words}"));
+        let error = run(&TOOL, &script, line()).unwrap_err().to_string();
+        assert!(error.contains("The command was not run: the guest agent of prod-web-01 (ID: 101) is set up not to"), "{error}");
+    }
+}
+
+#[test]
+fn a_dry_run_runs_nothing() {
+    let demo = crate::testing::Demo::new();
+    let arguments = json!({"vmid": 101, "command": "reboot", "dry_run": true});
+    let output = finish(&TOOL, &demo, arguments).unwrap();
+    assert!(output.text.contains("POST /nodes/pve1/qemu/101/agent/exec command=/bin/sh"), "{}", output.text);
+    assert_eq!(output.data["status"], "dry-run");
+    assert!(demo.changes().is_empty());
+}

@@ -1,8 +1,9 @@
+use proxmox_sim::Options;
 use serde_json::json;
 
 use super::*;
 use crate::cx::SendError;
-use crate::testing::{HOSTILE, Script, assert_tame, finish};
+use crate::testing::{Demo, HOSTILE, Script, assert_tame, finish};
 
 const ALL: &str = "GET /cluster/resources";
 const STATUS: &str = "GET /cluster/status";
@@ -114,5 +115,14 @@ fn hostile_names_are_tame() {
             .data(VERSION_CALL, json!({"version": name}))
             .error(HA_CALL, 500, name);
         assert_tame(&finish(&TOOL, &script, json!({})).unwrap().text);
+    }
+}
+
+#[test]
+fn a_large_cluster_s_answer_is_small() {
+    for (nodes, guests) in [(16, 2000), (64, 2000)] {
+        let demo = Demo::of(Options { nodes, guests, ..Options::instant() });
+        let output = finish(&TOOL, &demo, json!({})).unwrap();
+        assert!(output.text.len() + output.data.to_string().len() <= 4096);
     }
 }

@@ -1,8 +1,9 @@
+use proxmox_sim::Options;
 use serde_json::json;
 
 use super::*;
 use crate::cx::SendError;
-use crate::testing::{HOSTILE, Script, assert_tame, finish};
+use crate::testing::{Demo, HOSTILE, Script, assert_tame, finish};
 
 const LIST: &str = "GET /cluster/resources?type=node";
 
@@ -59,4 +60,18 @@ fn hostile_names_are_tame() {
 fn a_refusal_is_handed_on() {
     let script = Script::new().fails(LIST, SendError::Denied);
     assert!(matches!(finish(&TOOL, &script, json!({})), Err(Error::Denied(_))));
+}
+
+#[test]
+fn a_large_cluster_s_answer_is_small_and_shows_what_is_down_first() {
+    for (nodes, guests, all) in [(16, 2000, true), (64, 2000, false)] {
+        let demo = Demo::of(Options { nodes, guests, ..Options::instant() });
+        demo.0.fault(proxmox_sim::Fault::always("", proxmox_sim::FaultKind::NodeDown("pve3".to_owned())));
+        let output = finish(&TOOL, &demo, json!({})).unwrap();
+        let size = output.text.len() + output.data.to_string().len();
+        assert!(size <= BUDGET, "{size} bytes\n{}\n{}", output.text, output.data);
+        assert_eq!((&output.data["total"], &output.data["online"]), (&json!(nodes), &json!(nodes - 1)));
+        assert_eq!((&output.data["nodes"][0]["node"], &output.data["nodes"][0]["status"]), (&json!("pve3"), &json!("offline")));
+        assert_eq!(output.data.get("next_cursor").is_none(), all, "{}", output.text);
+    }
 }

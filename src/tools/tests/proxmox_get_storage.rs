@@ -1,8 +1,9 @@
+use proxmox_sim::Options;
 use serde_json::json;
 
 use super::*;
 use crate::cx::SendError;
-use crate::testing::{HOSTILE, Script, assert_tame, finish};
+use crate::testing::{Demo, HOSTILE, Script, assert_tame, by_name, finish};
 
 const LIST: &str = "GET /cluster/resources";
 const CEPH: &str = "GET /cluster/ceph/status";
@@ -89,13 +90,42 @@ fn what_is_down_says_why() {
 }
 
 #[test]
-fn many_are_cut_and_none_is_an_answer() {
-    let rows: Vec<Value> = (0..150)
-        .map(|n| json!({"type": "storage", "storage": format!("s{n:03}"), "node": "a", "status": "available"}))
-        .collect();
-    let output = finish(&TOOL, &Script::new().data(LIST, rows.into()), json!({})).unwrap();
-    assert!(output.text.contains("first 100 of 150 by name; 50 are left out"), "{:.200}", output.text);
-    assert_eq!(output.data["storages"].as_array().unwrap().len(), 100);
+fn a_large_cluster_s_answer_is_small() {
+    for (nodes, guests) in [(16, 2000), (64, 2000)] {
+        let demo = Demo::of(Options { nodes, guests, ..Options::instant() });
+        let output = finish(&TOOL, &demo, json!({})).unwrap();
+        let size = output.text.len() + output.data.to_string().len();
+        assert!(size <= BUDGET, "{size} bytes\n{}\n{}", output.text, output.data);
+        let shown = output.data["storages"].as_array().unwrap().len();
+        assert!(shown >= 5 && output.data["left_out"] != 0, "{}", output.text);
+        let one = finish(&TOOL, &demo, json!({"node": output.data["storages"][0]["nodes"][0]})).unwrap();
+        assert!(one.data["total"].as_u64().unwrap() < 8, "{}", one.text);
+    }
+}
+
+#[test]
+fn of_many_what_is_down_comes_first_then_the_fullest() {
+    let row = |n: u64, status: &str, used: u64| {
+        json!({"type": "storage", "storage": format!("s{n:03}"), "node": "a", "status": status, "plugintype": "dir",
+               "disk": used, "maxdisk": 100})
+    };
+    let mut rows: Vec<Value> = (0..20).map(|n| row(n, "available", n)).collect();
+    rows.push(row(20, "unknown", 5));
+    let output = finish(&TOOL, &Script::new().data(LIST, rows.into()), json!({"limit": 3})).unwrap();
+    let names: Vec<&str> =
+        output.data["storages"].as_array().unwrap().iter().map(|row| row["storage"].as_str().unwrap()).collect();
+    assert_eq!(names, ["s020", "s019", "s018"]);
+    assert!(output.text.contains("Storages: 21: 20 online, 1 not"), "{}", output.text);
+    assert!(output.text.contains("| s020 | dir | a | unknown | 5 B / 100 B (5.0%) |"), "{}", output.text);
+}
+
+#[test]
+fn filters_and_none_are_answers() {
+    let demo = Demo::new();
+    for (arguments, total) in [(json!({"name": "local"}), 6), (json!({"name": "local", "node": "pve2"}), 2), (json!({"name": "x*y"}), 0)] {
+        let output = by_name("proxmox_get_storage", &demo, arguments);
+        assert_eq!(output.data["total"], total, "{}", output.text);
+    }
     let output = finish(&TOOL, &Script::new().data(LIST, json!([])), json!({})).unwrap();
     assert!(output.text.contains("Datastore.Audit"), "{}", output.text);
 }

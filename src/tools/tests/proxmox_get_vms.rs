@@ -1,7 +1,8 @@
+use proxmox_sim::Options;
 use serde_json::json;
 
 use super::*;
-use crate::testing::{HOSTILE, Script, assert_tame, finish};
+use crate::testing::{Demo, HOSTILE, Script, assert_tame, by_name, finish};
 
 const LIST: &str = "GET /cluster/resources";
 
@@ -44,21 +45,94 @@ fn guests_of_both_kinds_are_listed_by_id() {
     assert_eq!(script.sent(), [LIST]);
 }
 
+fn size(output: &crate::tool::Output) -> usize {
+    output.text.len() + output.data.to_string().len()
+}
+
 #[test]
-fn a_large_cluster_is_cut_and_says_so() {
-    let rows: Vec<Value> = (0..2000)
-        .rev()
-        .map(|n| json!({"type": "qemu", "vmid": 100 + n, "name": format!("g{n}"), "node": "a", "status": "running"}))
+fn a_large_cluster_s_answer_is_small_and_leads_on() {
+    for (nodes, guests) in [(16, 2000), (64, 20_000)] {
+        let demo = Demo::of(Options { nodes, guests, ..Options::instant() });
+        let output = finish(&TOOL, &demo, json!({})).unwrap();
+        assert!(size(&output) <= BUDGET, "{} bytes\n{}\n{}", size(&output), output.text, output.data);
+        assert_eq!(output.data["total"], guests);
+        let shown = output.data["guests"].as_array().unwrap().len();
+        assert!(shown >= 5, "{shown} guests\n{}", output.text);
+        assert_eq!(output.data["left_out"], guests - shown);
+        assert!(output.text.contains(&format!("`cursor` = `from-{shown}`")), "{}", output.text);
+        assert!(output.text.contains("legacy-erp (ID: 111): locked (backup)"), "{}", output.text);
+        let next = finish(&TOOL, &demo, json!({"cursor": output.data["next_cursor"], "limit": 50})).unwrap();
+        assert_eq!(next.data["guests"][0]["vmid"], 100 + shown);
+        assert_eq!(next.data["guests"].as_array().unwrap().len(), 50);
+    }
+}
+
+fn found(demo: &Demo, arguments: Value) -> Vec<u64> {
+    let output = finish(&TOOL, demo, arguments).unwrap();
+    output.data["guests"].as_array().unwrap().iter().map(|guest| guest["vmid"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn filters_can_be_combined() {
+    let demo = Demo::new();
+    for (arguments, expected) in [
+        (json!({"node": "pve1"}), vec![100, 101, 106, 107]),
+        (json!({"node": "pve1", "kind": "container"}), vec![106]),
+        (json!({"type": "lxc", "status": "stopped"}), vec![108]),
+        (json!({"type": "all", "status": "Locked"}), vec![111]),
+        (json!({"status": "template"}), vec![109]),
+        (json!({"name": "WEB"}), vec![101, 103]),
+        (json!({"name": "prod-*-01", "kind": "vm"}), vec![101]),
+        (json!({"tag": "Infra", "node": "pve3"}), vec![104, 105, 110]),
+        (json!({"pool": "development"}), vec![107]),
+        (json!({"sort": "name", "limit": 2}), vec![107, 109]),
+        (json!({"sort": "disk", "limit": 2}), vec![100, 111]),
+    ] {
+        assert_eq!(found(&demo, arguments.clone()), expected, "{arguments}");
+    }
+    let busiest = finish(&TOOL, &demo, json!({"sort": "cpu"})).unwrap();
+    let shares: Vec<f64> =
+        busiest.data["guests"].as_array().unwrap().iter().map(|g| g["cpu_fraction"].as_f64().unwrap_or(0.0)).collect();
+    assert!(shares.is_sorted_by(|a, b| a >= b), "{shares:?}");
+}
+
+#[test]
+fn where_nothing_fits_it_is_said_what_there_is() {
+    let demo = Demo::new();
+    for (arguments, expected) in [
+        (json!({"tag": "nosuch"}), "Tags in use: cache, ci, db"),
+        (json!({"pool": "prod"}), "Pools with guests: development, production"),
+        (json!({"status": "paused"}), "Statuses in use: locked, running, stopped, template"),
+        (json!({"name": "nosuch"}), "None of 12 guests fits."),
+    ] {
+        let output = finish(&TOOL, &demo, arguments).unwrap();
+        assert!(output.text.contains(expected), "{}", output.text);
+        assert_eq!(output.data["total"], 0);
+    }
+    let error = finish(&TOOL, &demo, json!({"node": "PVE1"})).unwrap_err().to_string();
+    assert!(error.contains("Did you mean `pve1`?"), "{error}");
+}
+
+#[test]
+fn the_original_s_parameters_are_taken() {
+    let output = by_name("proxmox_get_vms", &Demo::new(), json!({"node": "pve1", "type": "qemu"}));
+    assert_eq!(output.data["total"], 3);
+}
+
+#[test]
+fn among_many_those_unlike_the_rest_are_named_worst_first() {
+    let mut rows: Vec<Value> = (0..40)
+        .map(|n| json!({"type": "qemu", "vmid": 200 + n, "name": format!("g{n}"), "node": "a", "status": "running", "mem": 1, "maxmem": 9}))
         .collect();
-    let script = Script::new().data(LIST, rows.into());
-    let output = finish(&TOOL, &script, json!({})).unwrap();
-    assert!(output.text.contains("the first 100 of 2000 guests by ID (2000 run); 1900 are left out"), "{:.300}", output.text);
-    assert!(output.text.starts_with("🗃️ Virtual Machines\n"));
-    let guests = output.data["guests"].as_array().unwrap();
-    assert_eq!((guests.len(), &guests[0]["vmid"], &guests[99]["vmid"]), (100, &json!(100), &json!(199)));
-    assert_eq!(output.text.matches("• Status").count(), 100);
-    assert_eq!(output.data["left_out"], 1900);
-    assert_eq!(script.sent().len(), 1);
+    rows[30] = json!({"type": "qemu", "vmid": 230, "name": "full", "node": "a", "status": "running", "mem": 99, "maxmem": 100});
+    rows[31] = json!({"type": "qemu", "vmid": 231, "name": "io", "node": "a", "status": "io-error"});
+    rows[32] = json!({"type": "qemu", "vmid": 232, "name": "hot", "node": "a", "status": "running", "cpu": 1.0});
+    rows[33] = json!({"type": "lxc", "vmid": 233, "name": "held", "node": "a", "status": "stopped", "lock": "backup"});
+    let output = finish(&TOOL, &Script::new().data(LIST, rows.into()), json!({})).unwrap();
+    let notable: Vec<&str> =
+        output.data["notable"].as_array().unwrap().iter().map(|row| row["why"].as_str().unwrap()).collect();
+    assert_eq!(notable, ["io-error", "locked (backup)", "memory 99.0%", "CPU 100.0%"]);
+    assert!(output.text.contains("40: 1 io-error, 38 running, 1 stopped"), "{}", output.text);
 }
 
 #[test]
