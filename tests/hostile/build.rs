@@ -1,11 +1,13 @@
-//! Builds the hostile component as the host's build script builds the real one, and compiles it ahead
-//! of time under the same settings.
+//! Builds the hostile components, the large one as the host's build script builds the real one, and
+//! compiles them ahead of time under the same settings.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
 
 #[path = "../../host/src/code_config.rs"]
 mod code_config;
@@ -16,16 +18,28 @@ fn main() -> Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set")?);
     let root =
         Path::new(&env::var_os("CARGO_MANIFEST_DIR").context("CARGO_MANIFEST_DIR is not set")?).join("../..");
-    for part in ["tests/hostile/component", "wit", "host/src/code_config.rs"] {
+    for part in ["tests/hostile/component", "tests/hostile/greedy.wat", "wit", "host/src/code_config.rs"] {
         println!("cargo::rerun-if-changed={}", root.join(part).display());
     }
     let wasm = build_component(&root, &out.join("component"))?;
     let bytes = std::fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
     let mut config = code_config::code_config();
     config.target(&env::var("TARGET").context("TARGET is not set")?)?;
-    let compiled = wasmtime::Engine::new(&config)?.precompile_component(&bytes)?;
-    std::fs::write(out.join("hostile.cwasm"), compiled)?;
+    let engine = wasmtime::Engine::new(&config)?;
+    std::fs::write(out.join("hostile.cwasm"), engine.precompile_component(&bytes)?)?;
+    let greedy = engine.precompile_component(&handwritten(&root, "tests/hostile/greedy.wat")?)?;
+    std::fs::write(out.join("greedy.cwasm"), greedy)?;
     Ok(())
+}
+
+/// A component that keeps the contract, made from a module in text form.
+fn handwritten(root: &Path, module: &str) -> Result<Vec<u8>> {
+    let mut module = wat::parse_file(root.join(module))?;
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(root.join("wit"))?;
+    let world = resolve.select_world(&[package], Some("contract"))?;
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
+    ComponentEncoder::default().module(&module)?.validate(true).encode()
 }
 
 fn build_component(root: &Path, target_dir: &Path) -> Result<PathBuf> {

@@ -2,8 +2,12 @@
 //!
 //! * `generate FILE [--check]`: writes `api/src/methods/` from the API schema that a Proxmox VE
 //!   server publishes (one method a line, as JSON). With `--check`, only compares.
+//! * `mutants [WORD...]`: switches the guards off one at a time, as `tests/mutants.toml` says, and sees
+//!   that a test fails each time. A word is the name of a suite, or part of a guard's name or file.
 
 mod generate;
+#[cfg(unix)]
+mod mutants;
 
 use anyhow::{Result, bail};
 
@@ -13,6 +17,8 @@ fn main() -> Result<()> {
     match words.as_slice() {
         ["generate", file] => generate::write(file),
         ["generate", file, "--check"] => generate::compare(file),
-        _ => bail!("usage: cargo xtask generate FILE [--check]"),
+        #[cfg(unix)]
+        ["mutants", words @ ..] => mutants::run(words),
+        _ => bail!("usage: cargo xtask generate FILE [--check] | mutants [WORD...]"),
     }
 }

@@ -1,5 +1,7 @@
 //! Answers of a server that was taken over, or of a proxy in between.
 
+use std::time::{Duration, Instant};
+
 use proxmox_gate::Walls;
 use proxmox_sim::{Fault, FaultKind, Options, Sim};
 use serde_json::{Value, json};
@@ -49,6 +51,77 @@ async fn headers_of_an_answer_stay_here() {
         assert!(["content-type", "pve-reason-phrase"].contains(&pair[0].as_str().unwrap()), "{pair}");
     }
     stage.still_works().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_repeats_the_request_tells_no_token() {
+    let stage = Stage::open().await;
+    let token = stage.sim.token();
+    let header = token.header();
+    let page =
+        format!("<h1>Bad Gateway</h1><pre>Authorization: {header}\r\n{}</pre>", token.secret.repeat(3));
+    let echoes = [
+        FaultKind::Body(page.clone()),
+        FaultKind::Body(json!({"data": {"header": header, "list": [token.secret]}}).to_string()),
+        FaultKind::Status(502, format!("Bad Gateway ({header})")),
+        FaultKind::Status(502, format!("{}{header}", "x".repeat(480))),
+        FaultKind::Status(401, format!("no such token {}", token.secret)),
+        FaultKind::Status(502, format!("Bad Gateway\r\nContent-Type: text/html; x={}", token.secret)),
+    ];
+    for kind in echoes {
+        let shown = format!("{kind:?}");
+        let seen = answered(&stage, "/version", kind).await;
+        assert!(seen["status"].is_u64(), "{shown}: {seen}");
+        assert!(!seen.to_string().contains(&token.secret), "{shown}: {seen}");
+        // What looks like a secret beside it is taken out in its turn.
+        let marked =
+            ["[API token]", "[taken out by proxmox-mcp]"].iter().any(|mark| seen.to_string().contains(mark));
+        assert!(marked, "{shown}: {seen}");
+    }
+    // Nor does a list that is cut row by row.
+    let walls = Walls::parse(Some("pve1"), Some("101")).unwrap();
+    let stage = Stage::with(engine(), walls).await;
+    let secret = stage.sim.token().secret;
+    let row = json!({"type": "qemu", "id": "qemu/101", "vmid": 101, "node": "pve1", "name": secret});
+    let seen =
+        answered(&stage, "/cluster/resources", FaultKind::Body(json!({"data": [row]}).to_string())).await;
+    assert!(seen["body"].as_str().unwrap().contains("[API token]"), "{seen}");
+    stage.still_works().await;
+}
+
+#[tokio::test]
+async fn interim_answers_are_passed_over() {
+    let stage = Stage::open().await;
+    for (status, count) in [(100, 1), (102, 1), (103, 3), (103, 200), (199, 2)] {
+        let seen = answered(&stage, "/version", FaultKind::Interim(status, count)).await;
+        assert_eq!(seen["status"], 200, "{count} times {status}: {seen}");
+        assert!(seen["body"].as_str().unwrap().contains("version"), "{seen}");
+        assert!(!seen["headers"].to_string().contains("interim"), "{seen}");
+        stage.still_works().await;
+    }
+}
+
+/// An answer that comes byte by byte is no end of waiting: 30 s for a body, 40 s for what comes before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_trickle_end() {
+    let engine = engine().tightened(Duration::from_secs(5), Duration::from_secs(70));
+    let pause = Duration::from_millis(100);
+    let trickles = [FaultKind::DripBody(pause), FaultKind::DripHead(pause), FaultKind::EndlessInterim(pause)];
+    let begun = Instant::now();
+    let stages = trickles.map(|kind| {
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            let stage = Stage::with(engine, Walls::default()).await;
+            let shown = format!("{kind:?}");
+            let seen = answered(&stage, "/version", kind).await;
+            assert!(seen["error"].as_str().is_some_and(|error| error.contains("Timeout")), "{shown}: {seen}");
+            stage.still_works().await;
+        })
+    });
+    for stage in stages {
+        stage.await.unwrap();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proxmox_gate::Walls;
-use proxmox_mcp_attacks::COMPONENT;
+use proxmox_mcp_attacks::{COMPONENT, GREEDY};
 use proxmox_mcp_host::calls::Answer;
+use proxmox_sim::{Options, Sim};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, VERSION, compiled, data, engine, failure};
+use crate::stage::{Stage, VERSION, compiled, data, engine, failure, tools};
 
 /// A stage on which a step computes for half a second and lasts two.
 async fn impatient() -> Stage {
@@ -45,8 +46,10 @@ async fn computing_inside_the_host_counts_too() {
 #[tokio::test]
 async fn endless_sleep_ends() {
     let stage = impatient().await;
+    let begun = Instant::now();
     let message = stage.fails(json!({"do": "end", "how": "sleep"}), "defect").await;
     assert!(message.contains("longer than 2 s"), "{message}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -83,6 +86,28 @@ async fn an_instance_cannot_take_what_it_likes() {
         assert_eq!(seen["held"], count, "{what}");
     }
     stage.fails(json!({"do": "exhaust", "what": "large fields", "count": 1}), "defect").await;
+}
+
+#[tokio::test]
+async fn a_table_cannot_grow_without_end() {
+    let stage = Stage::with(compiled(GREEDY), Walls::default()).await;
+    for _ in 0..2 {
+        let (kind, message) = failure(&stage.call("grow", json!({})).await);
+        assert!(kind == "defect" && message.contains("table"), "{kind}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn of_one_call_few_requests_are_under_way_at_a_time() {
+    let sim = Sim::start(Options { latency: Duration::from_millis(500), ..Options::instant() }).unwrap();
+    let tools = tools(&sim, engine(), Walls::default()).await.unwrap();
+    let stage = Stage { sim, tools };
+    let flood = json!({"do": "flood", "count": 200, "request": {"path": VERSION}});
+    assert_eq!(stage.seen("all", flood).await["answered"], 200);
+    let connections: std::collections::HashSet<u64> =
+        stage.sim.requests().iter().map(|request| request.connection).collect();
+    // A request may find no idle connection although one is about to be, and open its own.
+    assert!(connections.len() <= 64, "{} connections", connections.len());
 }
 
 /// The process's memory, in bytes.

@@ -4,7 +4,11 @@
 //! nothing but the guard under test stands in the way. What counts is what arrived at the cluster.
 
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod answers;
+#[cfg(test)]
+mod approvals;
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
@@ -12,10 +16,16 @@ mod lies;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod oversight;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod scope;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod surroundings;
+#[cfg(test)]
+mod verdicts;

@@ -48,7 +48,7 @@ async fn a_call_about_one_guest_touches_no_other() {
         json!({"path": "/api2/json/nodes/pve1/qemu/1010/config"}),
         json!({"verb": "POST", "path": "/api2/json/nodes/pve1/vzdump?vmid=102"}),
         json!({"verb": "POST", "path": "/api2/json/nodes/pve1/vzdump?vmid=101,102"}),
-        json!({"verb": "POST", "path": "/api2/json/nodes/pve1/qemu/101/clone?newid=999"}),
+        json!({"verb": "POST", "path": "/api2/json/nodes/pve1/qemu/100/clone?newid=999"}),
         post(START_101),
     ];
     for vmid in [json!(101), json!("101")] {
@@ -66,8 +66,124 @@ async fn a_call_about_one_node_touches_no_other() {
         json!({"verb": "POST", "path": "/api2/json/nodes/pve1/qemu/101/migrate?target=pve2"}),
         json!({"path": "/api2/json/nodes/pve1/status"}),
     ];
-    let left = left(&stage, "all", json!({"node": "pve1"}), requests).await;
-    assert_eq!(left, ["GET /api2/json/nodes/pve1/status"]);
+    let about_one = left(&stage, "all", json!({"node": "pve1"}), requests).await;
+    assert_eq!(about_one, ["GET /api2/json/nodes/pve1/status"]);
+    // A guest that moves touches two.
+    let requests =
+        ["pve1", "pve2", "pve3"].map(|node| json!({"path": format!("/api2/json/nodes/{node}/status")}));
+    let about_two = left(&stage, "all", json!({"node": "pve1", "target": "pve2"}), requests.to_vec()).await;
+    assert_eq!(about_two, ["GET /api2/json/nodes/pve1/status", "GET /api2/json/nodes/pve2/status"]);
+}
+
+#[tokio::test]
+async fn a_call_about_a_new_guest_touches_no_other() {
+    let stage = Stage::open().await;
+    let clone = |newid: u32| json!({"verb": "POST", "path": format!("/api2/json/nodes/pve1/qemu/101/clone?newid={newid}")});
+    let config = |vmid: u32| json!({"path": format!("/api2/json/nodes/pve1/qemu/{vmid}/config")});
+    let requests = vec![post(START_102), clone(998), config(102), config(999), clone(999)];
+    assert_eq!(
+        left(&stage, "all", json!({"newid": 999}), requests.clone()).await,
+        ["GET /api2/json/nodes/pve1/qemu/999/config"]
+    );
+    let about_both = left(&stage, "all", json!({"vmid": 101, "newid": "999"}), requests.clone()).await;
+    assert_eq!(
+        about_both,
+        ["GET /api2/json/nodes/pve1/qemu/999/config", "POST /api2/json/nodes/pve1/qemu/101/clone"]
+    );
+    let made = stage.sim.with_world(|world| [998, 999].map(|vmid| world.guests.contains_key(&vmid)));
+    assert_eq!(made, [false, true]);
+    for newid in [json!("0999"), json!([999]), json!(999.5)] {
+        let opened = left(&stage, "all", json!({"vmid": 101, "newid": newid}), requests.clone()).await;
+        assert_eq!(opened, Vec::<String>::new(), "{newid}");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_is_named_by_no_id_can_only_be_looked_up() {
+    const RESOURCES: &str = "/api2/json/cluster/resources";
+    let stage = Stage::open().await;
+    let requests = || {
+        let reads =
+            [RESOURCES, "/api2/json/nodes/pve1/qemu/101/config", VERSION].map(|path| json!({"path": path}));
+        [post(START_101), post(START_102)].into_iter().chain(reads).collect::<Vec<_>>()
+    };
+    for name in ["web", "web 101", "101 or 102", "vm101"] {
+        assert_eq!(
+            left(&stage, "all", json!({"vmid": name}), requests()).await,
+            [format!("GET {RESOURCES}")]
+        );
+        // Not even that, unless the tool declares it.
+        assert_eq!(left(&stage, "nothing", json!({"vmid": name}), requests()).await, Vec::<String>::new());
+    }
+    for vmid in
+        [json!("0101"), json!([101]), json!(101.5), json!({"vmid": 101}), json!(true), json!("101,102")]
+    {
+        assert_eq!(
+            left(&stage, "all", json!({"vmid": vmid}), requests()).await,
+            Vec::<String>::new(),
+            "{vmid}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_names_its_request_makes_that_one() {
+    let stage = Stage::open().await;
+    let requests = vec![
+        post(START_102),
+        post("/api2/json/nodes/pve1/qemu/101/status/stop"),
+        json!({"verb": "DELETE", "path": "/api2/json/nodes/pve1/qemu/101"}),
+        json!({"path": VERSION}),
+        post(START_101),
+    ];
+    for path in [START_101, "/nodes/pve1/qemu/101/status/start", "nodes/pve1/qemu/101/status/start/"] {
+        let named = json!({"method": "POST", "path": path});
+        assert_eq!(left(&stage, "names", named, requests.clone()).await, [format!("POST {START_101}")]);
+    }
+    // Only a tool that says so is called with a request of its own.
+    let named = json!({"path": VERSION});
+    assert_eq!(left(&stage, "names", named.clone(), requests.clone()).await, [format!("GET {VERSION}")]);
+    assert_eq!(left(&stage, "nothing", named, requests.clone()).await, Vec::<String>::new());
+    for named in [
+        json!({}),
+        json!({"method": "POST"}),
+        json!({"method": "post", "path": START_101}),
+        json!({"method": "POST", "path": [START_101]}),
+        json!({"method": "POST", "path": "/nodes/{node}/qemu/{vmid}/status/start"}),
+        json!({"method": "POST", "path": format!("{START_101}?skiplock=1")}),
+        // Each of the two narrows.
+        json!({"method": "POST", "path": START_101, "vmid": 102}),
+        json!({"method": "POST", "path": START_101, "node": "pve2"}),
+    ] {
+        assert_eq!(
+            left(&stage, "names", named.clone(), requests.clone()).await,
+            Vec::<String>::new(),
+            "{named}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_tool_that_says_it_only_reads_names_no_change() {
+    let stage = Stage::open().await;
+    let config = "/api2/json/nodes/pve1/qemu/101/config";
+    let requests = vec![
+        post(START_101),
+        json!({"verb": "PUT", "path": config, "body": "onboot=1"}),
+        json!({"verb": "DELETE", "path": "/api2/json/nodes/pve1/qemu/101"}),
+        json!({"path": config}),
+    ];
+    for (verb, path) in [("POST", START_101), ("PUT", config), ("DELETE", "/nodes/pve1/qemu/101")] {
+        let named = json!({"method": verb, "path": path});
+        assert_eq!(
+            left(&stage, "names-reads", named, requests.clone()).await,
+            Vec::<String>::new(),
+            "{verb}"
+        );
+    }
+    for named in [json!({"path": config}), json!({"method": "GET", "path": config})] {
+        assert_eq!(left(&stage, "names-reads", named, requests.clone()).await, [format!("GET {config}")]);
+    }
 }
 
 #[tokio::test]
@@ -82,6 +198,14 @@ async fn a_guest_named_in_a_way_that_cannot_be_read_opens_nothing() {
         json!(-101),
         json!({}),
         json!("+101"),
+        json!("\u{ff11}\u{ff10}\u{ff11}"),
+        json!(101.0),
+        json!("101.0"),
+        json!("101/../102"),
+        json!("101\n"),
+        json!("0x65"),
+        json!(4_294_967_397_u64),
+        json!(true),
     ] {
         assert_eq!(
             left(&stage, "all", json!({"vmid": vmid}), vec![post(START_101), post(START_102)]).await,
@@ -89,10 +213,15 @@ async fn a_guest_named_in_a_way_that_cannot_be_read_opens_nothing() {
             "{vmid}"
         );
     }
-    assert_eq!(
-        left(&stage, "all", json!({"node": ["pve1"]}), vec![post(START_101)]).await,
-        Vec::<String>::new()
-    );
+    for node in
+        [json!(["pve1"]), json!("pve1\n"), json!("pve1\r\nX: y"), json!("pve1/../pve2"), json!("PVE1")]
+    {
+        assert_eq!(
+            left(&stage, "all", json!({"node": node}), vec![post(START_101), post(START_102)]).await,
+            Vec::<String>::new(),
+            "{node}"
+        );
+    }
 }
 
 #[tokio::test]

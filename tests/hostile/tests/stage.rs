@@ -41,6 +41,16 @@ impl Stage {
         Stage::with(engine(), Walls::default()).await
     }
 
+    /// Reading is granted, and a person may be asked for everything.
+    pub(crate) async fn asking() -> Stage {
+        let sim = Sim::start(Options::instant()).unwrap();
+        let (login, endpoint) = endpoint(&sim);
+        let gate = |grants| Gate::new(grants, Walls::default(), login.clone());
+        let tools = Tools::with_engine(engine(), gate(Grants::basic()), Egress::new(endpoint)).await.unwrap();
+        let tools = tools.asking(gate(Grants::elevated()));
+        Stage { sim, tools }
+    }
+
     pub(crate) async fn with(engine: Engine, walls: Walls) -> Stage {
         let sim = Sim::start(Options::instant()).unwrap();
         let tools = tools(&sim, engine, walls).await.unwrap();
@@ -122,6 +132,13 @@ impl Stage {
 
 /// The host with this component, in front of this cluster.
 pub(crate) async fn tools(sim: &Sim, engine: Engine, walls: Walls) -> Result<Tools, String> {
+    let (login, endpoint) = endpoint(sim);
+    let gate = Gate::new(Grants::elevated(), walls, login);
+    Tools::with_engine(engine, gate, Egress::new(endpoint)).await.map_err(|error| format!("{error:#}"))
+}
+
+/// The way to this cluster, and who goes it.
+pub(crate) fn endpoint(sim: &Sim) -> (String, Endpoint) {
     let token = sim.token();
     let login = format!("{}!{}", token.user, token.name);
     let endpoint = Endpoint {
@@ -130,8 +147,7 @@ pub(crate) async fn tools(sim: &Sim, engine: Engine, walls: Walls) -> Result<Too
         trust: Trust::CaPem(sim.ca_pem().to_owned()),
         authorization: authorization(&login, &token.secret).unwrap(),
     };
-    let gate = Gate::new(Grants::elevated(), walls, login);
-    Tools::with_engine(engine, gate, Egress::new(endpoint)).await.map_err(|error| format!("{error:#}"))
+    (login, endpoint)
 }
 
 /// Fails with the kind and the message of a failure, or with an empty one for an answer.

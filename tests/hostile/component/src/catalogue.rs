@@ -20,7 +20,10 @@ const READS: &[(&str, &str)] = &[
 
 /// The list that the mode asks for.
 pub(crate) fn listed() -> Vec<Tool> {
-    let honest = || vec![reads("reads"), every("all"), tool("nothing", true, Vec::new())];
+    let honest = || {
+        let nothing = tool("nothing", true, Vec::new());
+        vec![reads("reads"), every("all"), nothing, names("names", false), names("names-reads", true)]
+    };
     let with = |more: Vec<Tool>| honest().into_iter().chain(more).collect();
     match mode().as_str() {
         "honest" => honest(),
@@ -55,6 +58,11 @@ fn every(name: &str) -> Tool {
     tool(name, false, methods::ALL.iter().map(declared).collect())
 }
 
+/// Makes just the request that its arguments name.
+fn names(name: &str, read_only: bool) -> Tool {
+    Tool { names_its_call: true, ..tool(name, read_only, Vec::new()) }
+}
+
 /// Declares one of two methods, now this one and now that.
 fn changing() -> Tool {
     let path = if get_random_u64().is_multiple_of(2) { "/version" } else { "/cluster/resources" };
@@ -78,6 +86,9 @@ fn tool(name: &str, read_only: bool, calls: Vec<ApiMethod>) -> Tool {
         output_schema: r#"{"type":"object"}"#.to_owned(),
         annotations: hints(read_only),
         toolset: "hostile".to_owned(),
+        by_default: true,
+        aliases: Vec::new(),
         calls,
+        names_its_call: false,
     }
 }

@@ -57,6 +57,7 @@ fn attack(text: &str) -> Result<Outcome, Failure> {
     };
     match spec["do"].as_str().unwrap_or_default() {
         "requests" => seen(http::all(&spec["requests"])),
+        "choose" => attack(&http::choose(&spec).to_string()),
         "flood" => seen(http::flood(&spec)),
         "hammer" => seen(http::hammer(&spec)),
         "files" => seen(surroundings::files(&spec["paths"])),

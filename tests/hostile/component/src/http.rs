@@ -22,6 +22,14 @@ pub(crate) fn all(specs: &Value) -> Value {
         .collect()
 }
 
+/// The attack that an answer chooses: `then` where the one to `first` holds the text in `if`, or `else`.
+pub(crate) fn choose(spec: &Value) -> Value {
+    let seen = all(&json!([spec["first"]]));
+    let sign = spec["if"].as_str().unwrap_or_default();
+    let holds = seen[0]["body"].as_str().is_some_and(|body| body.contains(sign));
+    spec[if holds { "then" } else { "else" }].clone()
+}
+
 /// Makes the same request many times, all of them before the first answer is looked at.
 pub(crate) fn flood(spec: &Value) -> Value {
     let count = spec["count"].as_u64().unwrap_or(1);
