@@ -76,7 +76,7 @@ fn is_above(upper: &str, path: &str) -> bool {
     upper == "/" || path.strip_prefix(upper).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// One success is enough; else the least of the failures: fewest privileges, then the deepest path.
+/// One success is enough; else the least of the failures.
 fn any(results: impl Iterator<Item = Result<(), Failure>>) -> Result<(), Failure> {
     let mut least = None;
     for result in results {
@@ -89,11 +89,11 @@ fn any(results: impl Iterator<Item = Result<(), Failure>>) -> Result<(), Failure
 }
 
 /// How much an operator would have to grant; failures that no single privilege heals weigh most.
-fn weight(failure: &Failure) -> (usize, usize) {
+fn weight(failure: &Failure) -> (usize, usize, usize) {
     match failure {
         Failure::Missing(missing) => denied::weight(missing),
-        Failure::Elevated => (usize::MAX - 1, 0),
-        Failure::Parameter(_) => (usize::MAX, 0),
+        Failure::Elevated => (usize::MAX - 1, 0, 0),
+        Failure::Parameter(_) => (usize::MAX, 0, 0),
     }
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn rests_on<'a>(
             let result = |demand: &&Demand| evaluate(demand, grants, pools);
             let granted = demands.iter().find(|demand| result(demand).is_ok());
             let least = || {
-                let weighed = |demand: &&Demand| result(demand).err().map_or((0, 0), |f| weight(&f));
+                let weighed = |demand: &&Demand| result(demand).err().map_or((0, 0, 0), |f| weight(&f));
                 demands.iter().min_by_key(weighed)
             };
             granted.or_else(least).map(|demand| rests_on(demand, grants, pools)).unwrap_or_default()

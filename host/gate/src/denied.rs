@@ -2,7 +2,7 @@
 //! grant that would open it. Text from the request appears quoted, escaped and cut.
 
 use crate::value::quote;
-use proxmox_api::{Method, rules};
+use proxmox_api::{Method, privileges, rules};
 use std::fmt;
 
 /// A privilege that is missing, and where.
@@ -224,9 +224,21 @@ pub(crate) fn joined(missing: &[Missing]) -> String {
     missing.iter().map(Missing::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// How much it takes to grant these: the number of privileges, then how far up the paths are.
-pub(crate) fn weight(missing: &[Missing]) -> (usize, usize) {
+/// How much it takes to grant these: the number of privileges, then how far up the paths are, then how much
+/// the privileges allow.
+pub(crate) fn weight(missing: &[Missing]) -> (usize, usize, usize) {
     let depth = |path: &str| path.split('/').filter(|part| !part.is_empty()).count();
     let highest = missing.iter().map(|m| depth(&m.path)).min().unwrap_or_default();
-    (missing.len(), usize::MAX - highest)
+    (missing.len(), usize::MAX - highest, missing.iter().map(|m| reach(m.privilege)).sum())
+}
+
+/// How much a privilege allows, roughly: looking, a part of what another one allows (`VM.Snapshot.Rollback`
+/// of `VM.Snapshot`), or a whole.
+fn reach(privilege: &str) -> usize {
+    let is_part = || privilege.rsplit_once('.').is_some_and(|(whole, _)| privileges::is_known(whole));
+    match privilege {
+        _ if privilege.ends_with(".Audit") => 0,
+        _ if is_part() => 1,
+        _ => 2,
+    }
 }

@@ -319,8 +319,8 @@ fn copying_moving_and_pausing() {
         (Post, "qemu/101/status/suspend", "", &[POWER]),
         (Post, "qemu/101/status/suspend", "todisk=1", &[POWER, DISK, ANY_SPACE]),
         (Post, "qemu/101/status/suspend", "todisk=1 statestorage=a1", &[POWER, DISK, space]),
-        (Post, "qemu/101/snapshot/a1/rollback", "", &["VM.Snapshot@/vms/101"]),
-        (Post, "lxc/101/snapshot/a1/rollback", "start=1", &["VM.Snapshot@/vms/101", POWER]),
+        (Post, "qemu/101/snapshot/a1/rollback", "", &["VM.Snapshot.Rollback@/vms/101"]),
+        (Post, "lxc/101/snapshot/a1/rollback", "start=1", &["VM.Snapshot.Rollback@/vms/101", POWER]),
         (Post, "qemu/101/template", "", &[ALLOCATE]),
     ] {
         needs_exactly(&Call::of(verb, &format!("/nodes/pve1/{path}"), pairs), needed);
