@@ -73,12 +73,11 @@ pub struct Change {
 
 /// How far a change is.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub enum Follow {
     /// The task runs; the outcome says when to look again.
     Waits(Outcome),
     /// The task is over and went well.
-    Ended(Ended),
+    Ended(Box<Ended>),
 }
 
 /// A change that went well.
@@ -318,7 +317,7 @@ pub fn follow(cx: &Cx<'_>, state: &Value) -> Result<Follow, Error> {
             if let End::Warnings(warnings) = end {
                 change.warnings.extend(warnings.iter().map(|warning| foreign::words(warning, 300)));
             }
-            Ok(Follow::Ended(Ended { change, upid: task.upid }))
+            Ok(Follow::Ended(Box::new(Ended { change, upid: task.upid })))
         }
     }
 }

@@ -13,7 +13,6 @@
 //! - [`cx`] makes those calls, and no others; [`error`] words what goes wrong, [`missing`] what an
 //!   answer lacks.
 //! - [`rest`] is the API by path, for the tools that reach all of it;
-//! - [`pve`] holds what several tools need to know of Proxmox VE; [`text`], [`foreign`] and [`data`]
 //! - [`pve`] holds what several tools need to know of Proxmox VE; [`text`], [`foreign`], [`dates`] and [`data`]
 //!   how things are written.
 //! - [`health`] holds the checks that find what is wrong; each is a function of what was fetched.

@@ -1,6 +1,19 @@
-//! Secrets that are made here.
+//! Secrets: what they are called, and those that are made here.
 
 use crate::error::Error;
+
+/// Parameters and options whose value is nobody's business.
+const NAMES: &[&str] = &["keyring", "ticket", "privkey", "key"];
+/// What such a name may also hold (`cipassword`, `webhook-secret`).
+const PARTS: &[&str] = &["password", "secret", "token"];
+/// What is shown in its place.
+pub(crate) const NOT_SHOWN: &str = "(not shown)";
+
+/// Whether the value of what is called so is a secret.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    NAMES.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part))
+}
 
 /// How many characters a password has: of 32 different ones, 120 bits.
 const LENGTH: usize = 24;
@@ -24,6 +37,16 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn secrets_are_known_by_their_names() {
+        for name in ["cipassword", "password", "Client-Secret", "key", "keyring", "token"] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["sshkeys", "keyboard", "monkey", "name", "tags", "keephugepages"] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
 
     #[test]
     fn passwords_differ_and_use_the_whole_alphabet() {

@@ -31,6 +31,8 @@ pub struct Tool {
     pub aliases: &'static [Alias],
     /// What it takes.
     pub params: &'static [Param],
+    /// Those of its parameters of which a list says what they mean. The others' names say it; errors say more.
+    pub explained: &'static [&'static str],
     /// Those of its parameters that it takes without their being listed; its description or its errors name them.
     pub unlisted: &'static [&'static str],
     /// The shape of its data.
@@ -98,6 +100,7 @@ impl Tool {
         toolset: Toolset::Overview,
         aliases: &[],
         params: &[],
+        explained: &[],
         unlisted: &[],
         output: Shape::Object(&[]),
         calls: &[],
@@ -122,8 +125,10 @@ impl Tool {
 
     /// The JSON Schema of its arguments.
     pub fn input_schema(&self) -> Value {
-        let properties: Map<String, Value> =
-            self.listed().map(|param| (param.name.to_owned(), param.schema())).collect();
+        let properties: Map<String, Value> = self
+            .listed()
+            .map(|param| (param.name.to_owned(), param.schema(self.explained.contains(&param.name))))
+            .collect();
         let required: Vec<&str> =
             self.listed().filter(|param| param.required).map(|param| param.name).collect();
         let mut schema = json!({"type": "object", "properties": properties});

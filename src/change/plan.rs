@@ -7,11 +7,9 @@ use crate::cx::{Call, Cx, Verdict};
 use crate::data::Data;
 use crate::error::Error;
 use crate::foreign;
+use crate::secret::{NOT_SHOWN, is_secret};
 use crate::text;
 use crate::tool::Outcome;
-
-/// Parameters whose value is nobody's business.
-const SECRET: &[&str] = &["password", "cipassword", "keyring", "secret", "token", "ticket", "privkey", "key"];
 
 pub(super) fn show(change: &Change, cx: &Cx<'_>, calls: &[Call]) -> Result<Outcome, Error> {
     let requests: Vec<Request> = calls.iter().map(|call| Request::of(cx, call)).collect::<Result<_, _>>()?;
@@ -47,8 +45,7 @@ struct Request {
 impl Request {
     fn of(cx: &Cx<'_>, call: &Call) -> Result<Request, Error> {
         let shown = |(name, value): (&str, &str)| {
-            let value =
-                if SECRET.contains(&name) { "(not shown)".to_owned() } else { foreign::line(value, 200) };
+            let value = if is_secret(name) { NOT_SHOWN.to_owned() } else { foreign::line(value, 200) };
             (name.to_owned(), value)
         };
         Ok(Request {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use proxmox_api::privileges::ROLES;
-use proxmox_api::{Check, Method, Permission};
+use proxmox_api::rules::{self, Decision};
+use proxmox_api::{Check, Method};
 
 use crate::foreign;
 
@@ -45,11 +46,14 @@ impl fmt::Display for Need {
 }
 
 /// What a method needs, with its path's parameters filled in by `fill`; where it has a choice, the
-/// narrowest.
-pub(crate) fn needs(method: &Method, fill: &dyn Fn(&str) -> Option<String>) -> Vec<Need> {
-    match &method.permission {
-        Permission::Check { check, .. } => of_check(check, fill),
-        Permission::RootOnly | Permission::World | Permission::AnyLogin { .. } => Vec::new(),
+/// narrowest. Where its parameters decide, the least of it.
+pub(crate) fn needs(method: &'static Method, fill: &dyn Fn(&str) -> Option<String>) -> Vec<Need> {
+    match rules::decision(method) {
+        Decision::Check(check)
+        | Decision::OwnTask(check)
+        | Decision::OfOther(_, check)
+        | Decision::Parameters(_, check) => of_check(check, fill),
+        _ => Vec::new(),
     }
 }
 
@@ -186,7 +190,7 @@ mod tests {
         }
     }
 
-    fn needs_of(method: &Method) -> Vec<String> {
+    fn needs_of(method: &'static Method) -> Vec<String> {
         needs(method, &fill).iter().map(Need::to_string).collect()
     }
 

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::foreign;
 use crate::pve::guests::Guest;
 use crate::pve::resources::Figure;
+use crate::secret::{NOT_SHOWN, is_secret};
 use crate::text;
 
 /// A guest's configuration, with changes that wait for a restart.
@@ -105,7 +106,7 @@ impl Edit<'_> {
     /// Sets a key, unless it has this value already; of a password nobody knows whether it has.
     pub fn set(mut self, key: &str, value: impl ToString) -> Self {
         let value = value.to_string();
-        if key == SECRET || self.config.text(key).as_deref() != Some(value.as_str()) {
+        if is_secret(key) || self.config.text(key).as_deref() != Some(value.as_str()) {
             self.set.push((key.to_owned(), value));
         }
         self
@@ -183,7 +184,7 @@ impl Edit<'_> {
                 change.before(key, before.as_deref().map_or("not set".to_owned(), |text| shown(key, text)));
             change = change.fact(key, value.map_or("deleted".to_owned(), |text| shown(key, text)));
             match before {
-                Some(_) if key == SECRET => {
+                Some(_) if is_secret(key) => {
                     change = change
                         .warning("The password that was set before is not known, so it cannot be put back.");
                 }
@@ -203,13 +204,10 @@ impl Edit<'_> {
     }
 }
 
-/// The key whose value is nobody's business. Proxmox itself answers with asterisks.
-const SECRET: &str = "cipassword";
-
 /// A value as a report shows it; passwords are not shown, and of SSH keys their number.
 fn shown(key: &str, value: &str) -> String {
     match key {
-        SECRET => "(not shown)".to_owned(),
+        _ if is_secret(key) => NOT_SHOWN.to_owned(),
         "sshkeys" => text::count(value.split("%0A").filter(|line| !line.is_empty()).count(), "key"),
         _ => foreign::words(value, 200),
     }

@@ -10,6 +10,7 @@ use crate::foreign;
 use crate::pve::config;
 use crate::pve::guests::{Guest, GuestKind};
 use crate::pve::resources::Figure;
+use crate::secret::is_secret;
 use crate::table::{self, Cell, Table};
 use crate::text as figures;
 use crate::view::View;
@@ -191,7 +192,7 @@ fn setting(key: &str, value: Option<&Value>) -> Cell {
     let plain = table::plain(value);
     match key {
         _ if plain.is_empty() => Cell::default(),
-        "cipassword" | "password" => Cell::own(PRESENT),
+        _ if is_secret(key) => Cell::own(PRESENT),
         "env" => Cell::own(format!("{} (values not shown)", names(&plain))),
         "sshkeys" => Cell::own(figures::count(keys(&plain), "public key")),
         _ if config::properties(&plain).iter().any(|(name, _)| is_secret(name)) => {
@@ -210,11 +211,6 @@ fn keys(text: &str) -> usize {
 fn names(text: &str) -> String {
     let names = text.split('\0').filter_map(|pair| pair.split('=').next());
     foreign::words(&names.collect::<Vec<_>>().join(", "), 200)
-}
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["password", "secret", "token"].iter().any(|word| name.contains(word))
 }
 
 fn without_secrets(text: &str) -> String {

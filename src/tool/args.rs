@@ -5,9 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::error::Error;
 use crate::foreign;
 use crate::nearest::nearest;
-
-/// Parameters whose value is nobody's business: no message repeats it.
-const SECRET: &[&str] = &["password", "cipassword"];
+use crate::secret::is_secret;
 
 /// One parameter of a tool. `params!` writes these.
 #[derive(Debug, Clone, Copy)]
@@ -62,84 +60,13 @@ impl Kind {
     }
 }
 
-/// Parameters of which a list of tools shows the type alone.
-const PLAIN_NAMES: &[&str] = &[
-    "action",
-    "add_tags",
-    "archive",
-    "bridge",
-    "content",
-    "cores",
-    "confirm",
-    "cursor",
-    "delete",
-    "description",
-    "disk",
-    "disk_size",
-    "dry_run",
-    "fields",
-    "filter",
-    "force",
-    "full",
-    "hostname",
-    "iso",
-    "kind",
-    "limit",
-    "method",
-    "mode",
-    "name",
-    "net",
-    "newid",
-    "node",
-    "notes",
-    "ostemplate",
-    "overwrite",
-    "params",
-    "path",
-    "purge",
-    "pool",
-    "protected",
-    "ram",
-    "query",
-    "severity",
-    "since",
-    "size",
-    "sort",
-    "sshkeys",
-    "start",
-    "status",
-    "storage",
-    "tag",
-    "target",
-    "timeframe",
-    "timeout_seconds",
-    "topic",
-    "unique",
-    "upid",
-    "url",
-    "user",
-    "vlan",
-    "vmid",
-    "volume",
-    "wait",
-];
-
 impl Param {
-    /// Whether its name says it all, or the server's instructions do: then a list does not pay for more.
-    fn speaks_for_itself(&self) -> bool {
-        let said: String = self.about.trim().trim_end_matches('.').to_lowercase().replace(' ', "_");
-        PLAIN_NAMES.contains(&self.name) || said == self.name
-    }
-
-    /// The JSON Schema of this parameter.
-    pub fn schema(&self) -> Value {
+    /// The JSON Schema of this parameter; with its meaning and its default where it is `explained`.
+    pub fn schema(&self, explained: bool) -> Value {
         let mut schema = self.kind.schema();
-        if let Some(schema) = schema.as_object_mut() {
-            if !self.speaks_for_itself() {
-                schema.insert("description".to_owned(), self.about.trim().into());
-            }
-            let default = self.default.filter(|text| *text != "false" && !self.speaks_for_itself());
-            if let Some(default) = default.and_then(|text| serde_json::from_str(text).ok()) {
+        if let (true, Some(schema)) = (explained, schema.as_object_mut()) {
+            schema.insert("description".to_owned(), self.about.trim().into());
+            if let Some(default) = self.default.and_then(|text| serde_json::from_str(text).ok()) {
                 schema.insert("default".to_owned(), default);
             }
         }
@@ -375,8 +302,7 @@ impl Args {
             let takes = takes(T::KIND, T::TAKES);
             Error::Arguments(match value {
                 Some(value) => {
-                    let got =
-                        if SECRET.contains(&name) { "something else".to_owned() } else { quoted(value) };
+                    let got = if is_secret(name) { "something else".to_owned() } else { quoted(value) };
                     format!("`{name}` is not valid: it takes {takes}, and got {got}. Its meaning: {about}")
                 }
                 None => format!("`{name}` is missing: it takes {takes}. Its meaning: {about}"),
@@ -506,9 +432,24 @@ mod tests {
 
     #[test]
     fn a_parameter_describes_itself() {
-        let schemas: Vec<String> = PARAMS.iter().map(|param| param.schema().to_string()).collect();
-        assert_eq!(schemas[0], r#"{"type":"integer"}"#, "what many tools have is explained once");
-        assert_eq!(schemas[2], r#"{"type":"integer"}"#);
-        assert_eq!(schemas[3], r#"{"type":"boolean"}"#);
+        let schemas = |explained| -> Vec<String> {
+            PARAMS.iter().map(|param| param.schema(explained).to_string()).collect()
+        };
+        assert_eq!(
+            schemas(true),
+            [
+                r#"{"type":"integer","description":"Guest id."}"#,
+                r#"{"type":"string","description":"Node of the guest; may be left out."}"#,
+                r#"{"type":"integer","description":"How long to wait, in seconds.","default":60}"#,
+                r#"{"type":"boolean","description":"Whether to wait.","default":true}"#,
+            ]
+        );
+        let plain = [
+            r#"{"type":"integer"}"#,
+            r#"{"type":"string"}"#,
+            r#"{"type":"integer"}"#,
+            r#"{"type":"boolean"}"#,
+        ];
+        assert_eq!(schemas(false), plain);
     }
 }

@@ -73,7 +73,7 @@ crate::params! {
     /// Node of the VM.
     node: Hidden<NodeName>,
     /// Only show what would be done.
-    dry_run: Hidden<bool>,
+    dry_run: bool = false,
 }
 
 /// The tool.
@@ -106,7 +106,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     let action = params.action;
     let call = agent::about(&guest, action.method());
     let change = Change::new(format!("{} of {guest}", action.title())).guest(&guest);
-    if params.dry_run.get() == Some(&true) {
+    if params.dry_run {
         return warned(change, &guest, action).plan(cx, &[call]);
     }
     let answer = cx.call(call).map_err(|error| failed(error, &guest, action))?;

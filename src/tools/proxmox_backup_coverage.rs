@@ -54,6 +54,7 @@ pub static TOOL: Tool = Tool {
     description: "Finds guests without a recent backup or a backup job.",
     toolset: Toolset::ByName,
     params: PARAMS,
+    explained: &["max_age_days"],
     output: Shape::Object(&[
         always("guests", Shape::List(&GUEST)).about("worst first"),
         always("left_out", Shape::Count),

@@ -39,7 +39,7 @@ crate::params! {
     /// Node of the source.
     node: Hidden<NodeName>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -90,7 +90,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     if let Some(warning) = new_guest::namesake(&rows, params.name.as_ref().map(GuestName::as_str)) {
         change = change.warning(warning);
     }
-    change.make(cx, params.call(&source, newid, full), How { wait: params.wait.or(true), dry_run: params.dry_run })
+    change.make(cx, params.call(&source, newid, full), How { wait: params.wait, dry_run: params.dry_run })
 }
 
 /// A container that runs changes while it is copied.

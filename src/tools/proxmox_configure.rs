@@ -51,7 +51,7 @@ crate::params! {
     /// Node of the guest.
     node: Hidden<NodeName>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -69,6 +69,7 @@ pub static TOOL: Tool = Tool {
         Alias::of("proxmox_set_cloudinit"),
     ],
     params: PARAMS,
+    explained: &["memory", "set"],
     output: change::SHAPE,
     calls: &[
         &methods::GET_CLUSTER_RESOURCES,
@@ -104,7 +105,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     if guest.kind == GuestKind::Vm && edit.keys().any(is_for_cloud_init) {
         change = change.warning(cloud_init_advice(&config));
     }
-    let how = How { wait: params.wait.get().copied().unwrap_or(true), dry_run: params.dry_run };
+    let how = How { wait: params.wait, dry_run: params.dry_run };
     edits::apply(cx, &guest, &config, &edit, change, how)
 }
 

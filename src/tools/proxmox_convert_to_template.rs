@@ -19,7 +19,7 @@ crate::params! {
     /// Node of the guest.
     node: Hidden<NodeName>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -78,7 +78,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
         guest.call(&methods::POST_NODES_NODE_QEMU_VMID_TEMPLATE, &methods::POST_NODES_NODE_LXC_VMID_TEMPLATE);
     change
         .loses("The guest as one that can be started: a template can only be cloned, and there is no way back.")
-        .make(cx, call, How { wait: params.wait.or(true), dry_run: params.dry_run })
+        .make(cx, call, How { wait: params.wait, dry_run: params.dry_run })
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ crate::params! {
     /// Follow the task to its end.
     wait: bool = true,
     /// Only show what would be done.
-    dry_run: Hidden<bool>,
+    dry_run: bool = false,
 }
 
 /// The tool.
@@ -130,7 +130,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
             Mode::Stop => change.warning("The guest is shut down for the backup, and started again."),
         };
     }
-    change.make(cx, call, How { wait: params.wait, dry_run: params.dry_run.get() == Some(&true) })
+    change.make(cx, call, How { wait: params.wait, dry_run: params.dry_run })
 }
 
 /// The storage to use, and why it was chosen.
@@ -189,7 +189,7 @@ fn resume(cx: &Cx<'_>, state: &Value) -> Result<Outcome, Error> {
             Ok(Outcome::Pending(pending))
         }
         Follow::Waits(done) => Ok(done),
-        Follow::Ended(ended) => Ok(found(cx, ended).done()),
+        Follow::Ended(ended) => Ok(found(cx, *ended).done()),
     }
 }
 

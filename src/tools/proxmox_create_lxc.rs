@@ -72,7 +72,7 @@ crate::params! {
     /// Start it afterwards.
     start: Option<bool>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -84,6 +84,7 @@ pub static TOOL: Tool = Tool {
     description: "Creates a container. Also takes vmid, bridge, ip, gateway, vlan, sshkeys, password, tags, pool.",
     toolset: Toolset::Guests,
     params: PARAMS,
+    explained: &["memory"],
     unlisted: &["node"],
     output: change::SHAPE,
     calls: &[
@@ -124,7 +125,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     let call = params.call(&place, size, card.as_deref(), &login)?;
     let change = params.described(&place, size, card.as_deref());
     let change = place.described(login.described(change, params.dry_run));
-    change.make(cx, call, How { wait: params.wait.or(true), dry_run: params.dry_run })
+    change.make(cx, call, How { wait: params.wait, dry_run: params.dry_run })
 }
 
 /// How one logs in to it.

@@ -112,7 +112,7 @@ crate::params! {
     /// Start it afterwards.
     start: Option<bool>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -124,6 +124,7 @@ pub static TOOL: Tool = Tool {
     description: "Creates a VM. Also takes vmid, bridge, vlan, ostype, bios, tags, pool, ciuser, sshkeys, ipconfig0.",
     toolset: Toolset::Guests,
     params: PARAMS,
+    explained: &["memory"],
     unlisted: &["node"],
     output: change::SHAPE,
     calls: &[
@@ -163,7 +164,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     let card = card.as_ref().map(|(text, _)| text.as_str());
     let call = params.call(&place, size, card)?;
     let change = place.described(params.described(&place, size, card));
-    change.make(cx, call, How { wait: params.wait.or(true), dry_run: params.dry_run })
+    change.make(cx, call, How { wait: params.wait, dry_run: params.dry_run })
 }
 
 impl Params {

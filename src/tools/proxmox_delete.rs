@@ -31,7 +31,7 @@ crate::params! {
     /// Node of the guest.
     node: Hidden<NodeName>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -84,7 +84,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     if guest.template {
         no_clones(cx, &guest, &config)?;
     }
-    let how = How { wait: params.wait.or(true), dry_run: params.dry_run };
+    let how = How { wait: params.wait, dry_run: params.dry_run };
     let change = params.described(&guest, &config, snapshots);
     params.make(cx, &guest, live.is_running(), change, how)
 }
@@ -93,7 +93,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
 fn resume(cx: &Cx<'_>, state: &Value) -> Result<Outcome, Error> {
     let ended = match change::follow(cx, state)? {
         Follow::Waits(outcome) => return Ok(outcome),
-        Follow::Ended(ended) => ended,
+        Follow::Ended(ended) => *ended,
     };
     let Some(options) = Options::from_state(ended.change.kept()) else { return Ok(ended.done()) };
     let guest = ended.change.subject().filter(|guest| ended.upid.id() == guest.vmid.to_string()).cloned();
@@ -160,7 +160,7 @@ impl Params {
         if !live.is_hibernated() {
             edits::unlocked(guest, config)?;
         }
-        match (live.is_running(), self.force.unwrap_or_default(), self.wait.or(true) || self.dry_run) {
+        match (live.is_running(), self.force.unwrap_or_default(), self.wait || self.dry_run) {
             (true, false, _) => {
                 no("is running. Shut it down first (`proxmox_power`), or give `force: true` to stop it hard.")
             }

@@ -22,7 +22,7 @@ crate::params! {
     /// Node of the guest.
     node: Hidden<NodeName>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -81,7 +81,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     if force {
         change = change.warning("With `force`, parts of it may be left on the storage that nobody lists any more.");
     }
-    change.make(cx, call, How { wait: params.wait.get().copied().unwrap_or(true), dry_run: params.dry_run })
+    change.make(cx, call, How { wait: params.wait, dry_run: params.dry_run })
 }
 
 #[cfg(test)]

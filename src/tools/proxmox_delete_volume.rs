@@ -23,7 +23,7 @@ crate::params! {
     /// Storage of the volume.
     storage: Hidden<StorageId>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -77,7 +77,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     }
     let call = place.call(&methods::DELETE_NODES_NODE_STORAGE_STORAGE_CONTENT_VOLUME).at("volume", &volume);
     described(&volume, content, place, item, &all)
-        .make(cx, call, How { wait: params.wait.get() != Some(&false), dry_run: params.dry_run })
+        .make(cx, call, How { wait: params.wait, dry_run: params.dry_run })
 }
 
 /// The volume that is meant; the storage may be named beside it.

@@ -66,9 +66,9 @@ crate::params! {
     /// What it is.
     content: Hidden<Content>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
-    dry_run: Hidden<bool>,
+    dry_run: bool = false,
 }
 
 /// The tool.
@@ -98,7 +98,7 @@ pub static TOOL: Tool = Tool {
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     let params = Params::read(args)?;
-    let how = How { wait: params.wait.get() != Some(&false), dry_run: params.dry_run.get() == Some(&true) };
+    let how = How { wait: params.wait, dry_run: params.dry_run };
     match (&params.url, &params.template) {
         (Some(url), None) => from_url(cx, &params, url, how),
         (None, Some(template)) => from_list(cx, &params, template, how),

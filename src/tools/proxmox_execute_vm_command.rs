@@ -36,7 +36,7 @@ crate::params! {
     /// Kind of the guest.
     r#type: Hidden<OriginalKind>,
     /// Wait for the end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be sent.
     dry_run: bool = false,
     /// Timeout seconds.
@@ -50,6 +50,7 @@ pub static TOOL: Tool = Tool {
     description: "Runs a command in a VM.",
     toolset: Toolset::Agent,
     params: PARAMS,
+    explained: &["command"],
     output: Shape::Object(&[
         always("vmid", Shape::Count),
         always("name", Shape::Text),
@@ -95,7 +96,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     let pid = agent::exec(cx, &guest, &argv)?;
     let timeout_s = params.timeout_seconds.0;
     let wait = Wait { guest, pid, command, timeout_s, started_ms: cx.now_ms(), looks: 0, misses: 0 };
-    Ok(if params.wait.get() == Some(&false) { wait.left() } else { wait.pending() })
+    Ok(if params.wait { wait.pending() } else { wait.left() })
 }
 
 /// Shows what would be sent.

@@ -83,6 +83,7 @@ pub static TOOL: Tool = Tool {
     description: "Ranks the nodes on which a new guest fits.",
     toolset: Toolset::ByName,
     params: PARAMS,
+    explained: &["memory", "avoid"],
     output: Shape::Object(&[
         always("places", Shape::List(&PLACE)).about("best first"),
         always("left_out", Shape::Count),

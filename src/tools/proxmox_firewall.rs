@@ -68,6 +68,7 @@ pub static TOOL: Tool = Tool {
     description: "Firewall rules; without position, enable and disable switch the whole firewall.",
     toolset: Toolset::ByName,
     params: PARAMS,
+    explained: &["rule"],
     output: change::SHAPE,
     calls: firewall::CALLS,
     run,

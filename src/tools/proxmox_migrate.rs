@@ -34,7 +34,7 @@ crate::params! {
     /// Node that it is on.
     node: Hidden<NodeName>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -94,7 +94,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     let change = params.described(&guest, &live, change).extra(json!({
         "target": params.target.as_str(), "since_ms": cx.now_ms(),
     }));
-    change.make(cx, params.call(&guest, &live), How { wait: params.wait.or(true), dry_run: params.dry_run })
+    change.make(cx, params.call(&guest, &live), How { wait: params.wait, dry_run: params.dry_run })
 }
 
 fn online_target(rows: &[Resource<'_>], target: &NodeName) -> Result<(), Error> {
@@ -109,7 +109,7 @@ fn online_target(rows: &[Resource<'_>], target: &NodeName) -> Result<(), Error> 
 fn resume(cx: &Cx<'_>, state: &Value) -> Result<Outcome, Error> {
     let mut ended = match change::follow(cx, state)? {
         Follow::Waits(outcome) => return Ok(outcome),
-        Follow::Ended(ended) => ended,
+        Follow::Ended(ended) => *ended,
     };
     let kept = ended.change.kept();
     let target = kept.get("target").and_then(Value::as_str).and_then(NodeName::parse);

@@ -59,7 +59,7 @@ crate::params! {
     /// Node of the guest.
     node: Hidden<NodeName>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -79,6 +79,7 @@ pub static TOOL: Tool = Tool {
         Alias::of("proxmox_remove_network_lxc").fixed(REMOVE),
     ],
     params: PARAMS,
+    explained: &["ip"],
     output: change::SHAPE,
     calls: &[
         &methods::GET_CLUSTER_RESOURCES,
@@ -121,7 +122,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     };
     let change = Change::new(format!("🔌 Network card `{key}` of {guest}")).guest(&guest);
     let change = edit.described(change.fact("Action", params.action.word()), &guest);
-    let how = How { wait: params.wait.get().copied().unwrap_or(true), dry_run: params.dry_run };
+    let how = How { wait: params.wait, dry_run: params.dry_run };
     edits::apply(cx, &guest, &config, &edit, change, how)
 }
 

@@ -10,7 +10,7 @@ use crate::foreign;
 use crate::nearest::nearest;
 use crate::pve::admin::ServiceName;
 use crate::pve::ids::NodeName;
-use crate::tool::{Args, Hidden, Outcome, Tool, Toolset};
+use crate::tool::{Args, Outcome, Tool, Toolset};
 
 crate::words! {
     /// What to do.
@@ -34,7 +34,7 @@ crate::params! {
     /// What to do.
     action: Action,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -100,7 +100,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
         }
         Action::Restart | Action::Reload => change,
     };
-    warned(change, service, action).make(cx, about(method), How { wait: params.wait.get().copied().unwrap_or(true), dry_run: params.dry_run })
+    warned(change, service, action).make(cx, about(method), How { wait: params.wait, dry_run: params.dry_run })
 }
 
 fn known(name: &str) -> Result<ServiceName, Error> {

@@ -40,7 +40,7 @@ crate::params! {
     /// Node of the guest.
     node: Hidden<NodeName>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -99,7 +99,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     if params.is_forced() {
         call = call.with("forceStop", true);
     }
-    let how = How { wait: params.wait.or(true), dry_run: params.dry_run };
+    let how = How { wait: params.wait, dry_run: params.dry_run };
     power::begin(cx, Wish { action, call, force: params.is_forced() }, &guest, how)
 }
 

@@ -23,7 +23,7 @@ crate::params! {
     /// Node of the guest.
     node: Hidden<NodeName>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -80,7 +80,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
              `unusedN`.",
         );
     }
-    let how = How { wait: params.wait.get().copied().unwrap_or(true), dry_run: params.dry_run };
+    let how = How { wait: params.wait, dry_run: params.dry_run };
     destroy(cx, &guest, &config, &disk, change, how)
 }
 

@@ -10,7 +10,7 @@ use crate::pve::disks::Disk;
 use crate::pve::edits;
 use crate::pve::guests::{self, Guest};
 use crate::pve::ids::{NodeName, SnapshotName, Vmid};
-use crate::pve::resources;
+use crate::pve::resources::{self, Resource};
 use crate::pve::snapshots::{Snapshot, Snapshots};
 use crate::tool::{Alias, Args, Hidden, Outcome, Tool, Toolset};
 
@@ -24,7 +24,7 @@ crate::params! {
     /// Node of the guest.
     node: Hidden<NodeName>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -61,7 +61,9 @@ pub static TOOL: Tool = Tool {
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     let params = Params::read(args)?;
-    let guest = guests::locate(cx, params.vmid, params.node.get())?;
+    let reply = resources::fetch(cx)?;
+    let rows = resources::rows(&reply)?;
+    let guest = guests::find(&rows, params.vmid, params.node.get())?;
     let (snapshots, config) = Snapshots::fetch(cx, &guest)?;
     let snapshot = snapshots.find(&guest, &params.name)?;
     edits::unlocked(&guest, &config)?;
@@ -70,7 +72,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
         return Err(Error::Failed(format!("{guest} is a template, and a template does not change.")));
     }
     let newer = snapshots.newer(snapshot);
-    let blocked = if newer.is_empty() { None } else { zfs(cx, &guest, &config)? };
+    let blocked = if newer.is_empty() { None } else { zfs(&rows, &guest, &config) };
     if let Some(storage) = blocked {
         return Err(blocking(cx, &guest, snapshot, &newer, &storage));
     }
@@ -94,7 +96,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     if !newer.is_empty() {
         change = change.warning(format!("Newer snapshots stay, beside the state of now: {}.", list(cx, &newer)));
     }
-    change.make(cx, call, How { wait: params.wait.get().copied().unwrap_or(true), dry_run: params.dry_run })
+    change.make(cx, call, How { wait: params.wait, dry_run: params.dry_run })
 }
 
 fn afterwards(snapshot: &Snapshot, start: bool) -> &'static str {
@@ -106,16 +108,14 @@ fn afterwards(snapshot: &Snapshot, start: bool) -> &'static str {
 }
 
 /// A storage of ZFS that a disk of the guest is on: it goes back to its newest snapshot only.
-fn zfs(cx: &Cx<'_>, guest: &Guest, config: &Config) -> Result<Option<String>, Error> {
-    let reply = resources::fetch(cx)?;
-    let rows = resources::rows(&reply)?;
+fn zfs(rows: &[Resource<'_>], guest: &Guest, config: &Config) -> Option<String> {
     let is_zfs = |storage: &str| {
         rows.iter().any(|row| {
             row.is_storage() && *row.storage == *storage && *row.node == *guest.node.as_str() && &*row.plugintype == "zfspool"
         })
     };
     let storages = Disk::all(config).filter(|disk| !disk.is_drive() && !disk.key.is_unused()).filter_map(|disk| disk.storage());
-    Ok(storages.map(|storage| storage.to_string()).find(|storage| is_zfs(storage)))
+    storages.map(|storage| storage.to_string()).find(|storage| is_zfs(storage))
 }
 
 fn blocking(cx: &Cx<'_>, guest: &Guest, snapshot: &Snapshot, newer: &[&Snapshot], storage: &str) -> Error {

@@ -30,7 +30,7 @@ crate::params! {
     /// Node of the guest.
     node: Hidden<NodeName>,
     /// Follow the task to its end.
-    wait: Hidden<bool>,
+    wait: bool = true,
     /// Only show what would be done.
     dry_run: bool = false,
 }
@@ -77,7 +77,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     }
     let guest = guests::locate(cx, params.vmid, params.node.get())?;
     let call = action.call(&guest)?.with_some("overrule-shutdown", overrule.then_some(true));
-    let how = How { wait: params.wait.or(true), dry_run: params.dry_run };
+    let how = How { wait: params.wait, dry_run: params.dry_run };
     power::begin(cx, Wish { action, call, force: false }, &guest, how)
 }
 

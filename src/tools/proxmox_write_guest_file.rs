@@ -25,7 +25,7 @@ crate::params! {
     /// Node of the VM.
     node: Hidden<NodeName>,
     /// Only show what would be done.
-    dry_run: Hidden<bool>,
+    dry_run: bool = false,
 }
 
 /// The tool.
@@ -57,7 +57,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
         .guest(&guest)
         .fact("Size", text::count(content.len(), "byte"))
         .loses("What the file held before, if it was there; it was not read.");
-    if params.dry_run.get() == Some(&true) {
+    if params.dry_run {
         return change.plan(cx, &[call]);
     }
     cx.call(call).map_err(|error| agent::no_file(error, &guest, &params.path, "The file was not written"))?;
