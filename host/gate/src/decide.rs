@@ -98,7 +98,7 @@ fn weight(failure: &Failure) -> (usize, usize, usize) {
 }
 
 /// The privileges that the decision rests on, each once, with the grant that covers it: of
-/// alternatives the first that is granted, else the least.
+/// alternatives the least that is granted, else the least.
 pub(crate) fn rests_on<'a>(
     demand: &Demand,
     grants: &'a Grants,
@@ -119,12 +119,16 @@ pub(crate) fn rests_on<'a>(
         }
         Demand::Any(demands) => {
             let result = |demand: &&Demand| evaluate(demand, grants, pools);
-            let granted = demands.iter().find(|demand| result(demand).is_ok());
+            let granted = demands.iter().filter(|demand| result(demand).is_ok());
+            let granted = granted.map(|demand| rests_on(demand, grants, pools)).min_by_key(|list| {
+                let privileges: Vec<Missing> = list.iter().map(|(one, _)| one.clone()).collect();
+                (privileges.is_empty(), denied::weight(&privileges))
+            });
             let least = || {
                 let weighed = |demand: &&Demand| result(demand).err().map_or((0, 0, 0), |f| weight(&f));
                 demands.iter().min_by_key(weighed)
             };
-            granted.or_else(least).map(|demand| rests_on(demand, grants, pools)).unwrap_or_default()
+            granted.or_else(|| Some(rests_on(least()?, grants, pools))).unwrap_or_default()
         }
         Demand::Elevated | Demand::Parameter(_) => Vec::new(),
     }
