@@ -54,6 +54,15 @@ pub fn resume(transport: &dyn Transport, now_ms: u64, continuation: &str) -> Res
     Ok(step(tool, go_on(tool, transport, now_ms, state)?))
 }
 
+/// Whether there is a tool of this name that knows these arguments: what an answer offers as the next call
+/// has to be one.
+pub(crate) fn takes(name: &str, arguments: &Value) -> bool {
+    find(name).is_ok_and(|(tool, alias)| {
+        let args = Args::parse(&arguments.to_string());
+        args.is_ok_and(|args| alias.is_some() || args.only(tool.params).is_ok())
+    })
+}
+
 /// Runs a tool.
 pub(crate) fn run(
     tool: &Tool,

@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::tasks::{Class, Row};
 use super::{DAY, Limits, storages};
 use crate::foreign;
 use crate::pve::config::properties;
 use crate::pve::findings::{Finding, Severity};
 use crate::pve::guests::{Guest, GuestKind};
+use crate::pve::history::{Entry, Went};
 use crate::pve::quirks::Quirk;
 use crate::pve::resources::{Figure, Resource};
 use crate::pve::storages::Storage;
@@ -43,7 +43,7 @@ fn figure(value: &Value, key: &str) -> Option<f64> {
 }
 
 /// What `.../status/current` says: state, lock, high availability, memory and disk right now.
-pub fn state(guest: &Guest, current: &Value, tasks: &[Row]) -> Vec<Finding> {
+pub fn state(guest: &Guest, current: &Value, tasks: &[Entry]) -> Vec<Finding> {
     let finding = |severity, code, says: String| Finding::new(severity, code, about(guest), says);
     let mut found = Vec::new();
     let (status, qmp) = (text_of(current, "status"), text_of(current, "qmpstatus"));
@@ -84,7 +84,7 @@ pub fn state(guest: &Guest, current: &Value, tasks: &[Row]) -> Vec<Finding> {
     }));
     let lock = text_of(current, "lock");
     if !lock.is_empty() {
-        let at_work = tasks.iter().find(|task| task.class() == Class::Running);
+        let at_work = tasks.iter().find(|task| task.went == Went::Running);
         found.push(match at_work {
             Some(task) => finding(Severity::Info, "guest-locked", format!("locked ({}) by a running task {}", foreign::name(lock), foreign::name(&task.kind)))
                 .next("proxmox_get_task", json!({"upid": foreign::line(&task.upid, 200)})),
@@ -107,14 +107,14 @@ pub fn state(guest: &Guest, current: &Value, tasks: &[Row]) -> Vec<Finding> {
 }
 
 /// A guest that does not run, and why: a start that failed, or who stopped it.
-fn stopped(guest: &Guest, tasks: &[Row]) -> Finding {
+fn stopped(guest: &Guest, tasks: &[Entry]) -> Finding {
     let of = |kinds: &[&str]| {
         let matching = tasks.iter().filter(|task| kinds.contains(&task.kind.as_str()));
-        matching.max_by_key(|task| task.start)
+        matching.max_by_key(|task| task.started)
     };
     let (start, stop) = (of(STARTS), of(STOPS));
     let failed =
-        start.filter(|task| task.class() == Class::Failed && stop.is_none_or(|stop| stop.start < task.start));
+        start.filter(|task| task.went == Went::Failed && stop.is_none_or(|stop| stop.started < task.started));
     let finding = match (failed, stop) {
         (Some(task), _) => {
             let advice = Quirk::of(&task.exit)
@@ -128,7 +128,7 @@ fn stopped(guest: &Guest, tasks: &[Row]) -> Finding {
                 "stopped by {} ({}, {})",
                 foreign::name(&task.user),
                 foreign::name(&task.kind),
-                crate::dates::minute(task.start)
+                crate::dates::minute(task.started)
             )
         }
         (None, None) => "stopped; no task of late says by whom: perhaps from inside".to_owned(),
@@ -358,12 +358,12 @@ pub fn its_storages(
 
 /// Tasks of the guest that failed within a week, one for each kind, the latest first. `told`: what was found
 /// before; a failed start is not told twice.
-pub fn failures(guest: &Guest, tasks: &[Row], now: u64, told: &[Finding]) -> Vec<Finding> {
-    let mut failed: Vec<&Row> = tasks
+pub fn failures(guest: &Guest, tasks: &[Entry], now: u64, told: &[Finding]) -> Vec<Finding> {
+    let mut failed: Vec<&Entry> = tasks
         .iter()
-        .filter(|task| task.class() == Class::Failed && now.saturating_sub(task.start) < TASKS)
+        .filter(|task| task.went == Went::Failed && now.saturating_sub(task.started) < TASKS)
         .collect();
-    failed.sort_by_key(|task| std::cmp::Reverse(task.start));
+    failed.sort_by_key(|task| std::cmp::Reverse(task.started));
     let start_told = told.iter().any(|finding| finding.code == "start-failed");
     let mut kinds: Vec<&str> = if start_told { STARTS.to_vec() } else { Vec::new() };
     let mut found = Vec::new();
@@ -374,15 +374,15 @@ pub fn failures(guest: &Guest, tasks: &[Row], now: u64, told: &[Finding]) -> Vec
         kinds.push(&task.kind);
         let well = tasks
             .iter()
-            .any(|other| other.kind == task.kind && other.class() == Class::Fine && other.start > task.start);
+            .any(|other| other.kind == task.kind && other.went.is_fine() && other.started > task.started);
         let severity = if well { Severity::Info } else { Severity::Warning };
         let number =
-            tasks.iter().filter(|other| other.kind == task.kind && other.class() == Class::Failed).count();
+            tasks.iter().filter(|other| other.kind == task.kind && other.went == Went::Failed).count();
         let later = if well { "; went well later" } else { "" };
         let says = format!(
             "{} failed ({}): {}{later}",
             foreign::name(&task.kind),
-            crate::dates::minute(task.start),
+            crate::dates::minute(task.started),
             foreign::words(&task.exit, 100)
         );
         found.push(

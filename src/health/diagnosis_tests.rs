@@ -13,7 +13,7 @@ fn guest(kind: GuestKind) -> Guest {
     }
 }
 
-fn tasks(list: &[(&str, u64, &str)]) -> Vec<Row> {
+fn tasks(list: &[(&str, u64, &str)]) -> Vec<Entry> {
     let row = |(kind, ago, exit): &(&str, u64, &str)| {
         let mut row = json!({"upid": "UPID:x", "node": "pve1", "type": kind, "id": "101", "user": "ann@pve",
             "starttime": NOW - ago, "status": exit});
@@ -22,7 +22,7 @@ fn tasks(list: &[(&str, u64, &str)]) -> Vec<Row> {
         }
         row
     };
-    Row::all(&list.iter().map(row).collect())
+    Entry::all(&list.iter().map(row).collect())
 }
 
 fn codes(found: &[Finding]) -> Vec<(&'static str, Severity)> {

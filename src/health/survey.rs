@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::pve::coverage::{self, Backups};
 use crate::pve::findings::Report;
 use crate::pve::guests::GuestKind;
+use crate::pve::history::Entry;
 use crate::pve::ids::{NodeName, StorageId, Vmid};
 use crate::pve::nodes::{Offline, choose, is_online};
 use crate::pve::resources::{self, Resource};
@@ -194,7 +195,7 @@ impl<'l, 'r> Look<'l, 'r> {
         }
         let status = gaps.take("quorum", status);
         let ha = gaps.take("high availability", ha);
-        let tasks = gaps.take("failed tasks", tasks).map(|answer| tasks::Row::all(&answer));
+        let tasks = gaps.take("failed tasks", tasks).map(|answer| Entry::all(&answer));
         let no_job = gaps.take("guests in no backup job", no_job);
         let jobs = gaps.take("replication", replication);
         for node in

@@ -5,107 +5,39 @@ use serde_json::{Value, json};
 use super::DAY;
 use crate::foreign;
 use crate::pve::findings::{Finding, Severity};
-use crate::pve::resources::Figure;
+use crate::pve::history::{Entry, Went};
 use crate::text;
 
 /// So many tasks of each node there are in the list.
 const OF_EACH_NODE: usize = 25;
 
-/// A row of a list of tasks. Foreign text is as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Its id.
-    pub upid: String,
-    /// The node that it ran on.
-    pub node: String,
-    /// What kind of task it is, such as `qmstart`.
-    pub kind: String,
-    /// What it is about; a guest's id for most, empty for some.
-    pub id: String,
-    /// Who started it, with the token's name.
-    pub user: String,
-    /// When it began: seconds since 1970.
-    pub start: u64,
-    /// When it ended; nothing while it runs.
-    pub end: Option<u64>,
-    /// How it ended: `OK`, or what went wrong; empty while it runs.
-    pub exit: String,
-}
-
-/// How a task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// It runs.
-    Running,
-    /// Well, perhaps with warnings.
-    Fine,
-    /// Not well.
-    Failed,
-}
-
-impl Row {
-    /// The rows of an answer; what is no task is left out.
-    pub fn all(answer: &Value) -> Vec<Row> {
-        answer.as_array().into_iter().flatten().filter_map(Row::read).collect()
-    }
-
-    fn read(row: &Value) -> Option<Row> {
-        let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (user, token) = (text("user"), text("tokenid"));
-        let user = if token.is_empty() || user.contains('!') { user } else { format!("{user}!{token}") };
-        let start = Figure::of(row.get("starttime")).whole()?;
-        let end = Figure::of(row.get("endtime")).whole();
-        let exit = text("status");
-        let running = end.is_none() && matches!(exit.as_str(), "" | "RUNNING" | "running");
-        Some(Row {
-            upid: text("upid"),
-            node: text("node"),
-            kind: text("type"),
-            id: text("id"),
-            user,
-            start,
-            end,
-            exit: if running { String::new() } else { exit },
-        })
-    }
-
-    /// How it ended.
-    pub fn class(&self) -> Class {
-        match self.exit.as_str() {
-            "" if self.end.is_none() => Class::Running,
-            "OK" => Class::Fine,
-            exit if exit.starts_with("WARNINGS") => Class::Fine,
-            _ => Class::Failed,
-        }
-    }
-}
-
 /// What running tasks are about: guests, and nodes where a task is about no single guest (a backup of many).
-pub fn busy(tasks: &[Row]) -> Vec<String> {
-    let at_work = tasks.iter().filter(|task| task.class() == Class::Running);
+pub fn busy(tasks: &[Entry]) -> Vec<String> {
+    let at_work = tasks.iter().filter(|task| task.went == Went::Running);
     at_work.map(|task| if task.id.is_empty() { task.node.clone() } else { task.id.clone() }).collect()
 }
 
 /// Tasks that failed within a day, by kind and node. One that went well later is a note.
-pub fn failed(tasks: &[Row], now: u64) -> Vec<Finding> {
-    let recent = |task: &&Row| {
-        task.class() == Class::Failed && now.saturating_sub(task.end.unwrap_or(task.start)) < DAY
+pub fn failed(tasks: &[Entry], now: u64) -> Vec<Finding> {
+    let recent = |task: &&Entry| {
+        task.went == Went::Failed && now.saturating_sub(task.ended.unwrap_or(task.started)) < DAY
     };
-    let repaired = |failed: &Row| {
-        let later = |task: &&Row| task.class() == Class::Fine && task.start > failed.start;
-        let same = |task: &Row| task.kind == failed.kind && task.id == failed.id && task.node == failed.node;
+    let repaired = |failed: &Entry| {
+        let later = |task: &&Entry| task.went.is_fine() && task.started > failed.started;
+        let same =
+            |task: &Entry| task.kind == failed.kind && task.id == failed.id && task.node == failed.node;
         !failed.id.is_empty() && tasks.iter().filter(later).any(same)
     };
-    let mut groups: Vec<(&Row, Severity, usize)> = Vec::new();
+    let mut groups: Vec<(&Entry, Severity, usize)> = Vec::new();
     for task in tasks.iter().filter(recent) {
         let severity = if repaired(task) { Severity::Info } else { Severity::Warning };
-        let same = |(known, known_severity, _): &&mut (&Row, Severity, usize)| {
+        let same = |(known, known_severity, _): &&mut (&Entry, Severity, usize)| {
             known.kind == task.kind && known.node == task.node && *known_severity == severity
         };
         match groups.iter_mut().find(same) {
             Some((latest, _, count)) => {
                 *count += 1;
-                if task.start > latest.start {
+                if task.started > latest.started {
                     *latest = task;
                 }
             }
@@ -115,10 +47,10 @@ pub fn failed(tasks: &[Row], now: u64) -> Vec<Finding> {
     groups.into_iter().map(|(latest, severity, count)| finding(latest, severity, count, now)).collect()
 }
 
-fn finding(latest: &Row, severity: Severity, count: usize, now: u64) -> Finding {
+fn finding(latest: &Entry, severity: Severity, count: usize, now: u64) -> Finding {
     let about = format!("task {} on node {}", latest.kind, latest.node);
     let of = if latest.id.is_empty() { String::new() } else { format!(" of {}", foreign::name(&latest.id)) };
-    let ago = text::duration(span(now.saturating_sub(latest.end.unwrap_or(latest.start))));
+    let ago = text::duration(span(now.saturating_sub(latest.ended.unwrap_or(latest.started))));
     let later = if severity == Severity::Info { "; went well later" } else { "" };
     let words = foreign::words(&latest.exit, 100);
     let says = format!("failed {count}× within a day, last{of} {ago} ago: {words}{later}");
@@ -133,13 +65,13 @@ fn span(seconds: u64) -> f64 {
 }
 
 /// The nodes of which the list may not reach back a day.
-pub fn cut(tasks: &[Row], now: u64) -> Vec<String> {
+pub fn cut(tasks: &[Entry], now: u64) -> Vec<String> {
     let mut nodes: Vec<&str> = tasks.iter().map(|task| task.node.as_str()).collect();
     nodes.sort_unstable();
     nodes.dedup();
     let short = |node: &&str| {
-        let of_node: Vec<&Row> = tasks.iter().filter(|task| task.node == *node).collect();
-        of_node.len() >= OF_EACH_NODE && of_node.iter().all(|task| now.saturating_sub(task.start) < DAY)
+        let of_node: Vec<&Entry> = tasks.iter().filter(|task| task.node == *node).collect();
+        of_node.len() >= OF_EACH_NODE && of_node.iter().all(|task| now.saturating_sub(task.started) < DAY)
     };
     nodes.into_iter().filter(short).map(str::to_owned).collect()
 }
@@ -160,7 +92,7 @@ mod tests {
     }
 
     fn judged(tasks: &[Value]) -> Vec<(Severity, String)> {
-        let rows = Row::all(&Value::from(tasks));
+        let rows = Entry::all(&Value::from(tasks));
         failed(&rows, NOW).into_iter().map(|finding| (finding.severity, finding.says)).collect()
     }
 
@@ -190,14 +122,14 @@ mod tests {
     #[test]
     fn running_tasks_name_what_they_hold() {
         assert_eq!(
-            busy(&Row::all(&json!([task("100", 60, ""), task("", 60, ""), task("101", 60, "OK")]))),
+            busy(&Entry::all(&json!([task("100", 60, ""), task("", 60, ""), task("101", 60, "OK")]))),
             ["100", "pve1"]
         );
     }
 
     #[test]
     fn a_list_that_ends_within_the_day_is_said_to() {
-        let rows = |ago: u64| Row::all(&Value::from(vec![task("100", ago, "OK"); OF_EACH_NODE]));
+        let rows = |ago: u64| Entry::all(&Value::from(vec![task("100", ago, "OK"); OF_EACH_NODE]));
         assert_eq!(cut(&rows(60), NOW), ["pve1"]);
         assert!(cut(&rows(DAY), NOW).is_empty() && cut(&rows(60)[1..], NOW).is_empty());
     }

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::catalogue;
 use crate::data::Data;
 use crate::error::{By, Denial, Error, Need};
 use crate::foreign;
@@ -106,6 +107,7 @@ impl Finding {
     /// With the call that shows more or does something about it. `arguments`: an object. A call with a name
     /// that Proxmox could not have given is left out.
     pub fn next(self, tool: &'static str, arguments: Value) -> Finding {
+        debug_assert!(catalogue::takes(tool, &arguments), "{tool} {arguments}");
         let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:@!+/".contains(c));
         let arguments = if let Value::Object(map) = arguments { map } else { Map::new() };
         let usable = arguments.values().filter_map(Value::as_str).all(plain);
@@ -425,7 +427,7 @@ mod tests {
     #[test]
     fn names_from_outside_are_tame() {
         for name in crate::testing::HOSTILE {
-            let finding = Finding::new(Severity::Info, "x", name, "is so").next("t", json!({"node": name}));
+            let finding = Finding::new(Severity::Info, "x", name, "is so").next("proxmox_get_node_status", json!({"node": name}));
             crate::testing::assert_tame(&finding.line());
         }
     }

@@ -22,6 +22,11 @@ pub enum Went {
 }
 
 impl Went {
+    /// Whether it did what it was for, with warnings or without.
+    pub fn is_fine(self) -> bool {
+        matches!(self, Went::Well | Went::Warned)
+    }
+
     /// Its word in data.
     pub const fn word(self) -> &'static str {
         match self {
@@ -62,11 +67,16 @@ pub struct Entry {
     pub ended: Option<u64>,
     /// How it went.
     pub went: Went,
-    /// The words that it ended with.
+    /// The words that it ended with, cleaned; empty while it runs.
     pub exit: String,
 }
 
 impl Entry {
+    /// The tasks of an answer; what is none is left out.
+    pub fn all(answer: &Value) -> Vec<Entry> {
+        answer.as_array().into_iter().flatten().filter_map(Entry::of).collect()
+    }
+
     /// The task of a row of `/cluster/tasks` or `/nodes/{node}/tasks`; nothing where it names none.
     pub fn of(row: &Value) -> Option<Entry> {
         let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -76,8 +86,11 @@ impl Entry {
         let exit = row.get("status").and_then(Value::as_str);
         let user = match text("tokenid") {
             "" => text("user").to_owned(),
+            _ if text("user").contains('!') => text("user").to_owned(),
             token => format!("{}!{token}", text("user")),
         };
+        let went = Went::of(exit.filter(|exit| ended.is_some() || !exit.eq_ignore_ascii_case("RUNNING")));
+        let exit = exit.filter(|_| went != Went::Running).unwrap_or_default();
         Some(Entry {
             upid: Some(foreign::line(text("upid"), 300)).filter(|upid| upid.starts_with("UPID:"))?,
             kind: foreign::line(text("type"), 40),
@@ -86,12 +99,8 @@ impl Entry {
             user: foreign::line(&user, 80),
             started: whole("starttime").unwrap_or_default(),
             ended,
-            went: if ended.is_none() {
-                Went::of(exit.filter(|exit| *exit != "RUNNING"))
-            } else {
-                Went::of(exit)
-            },
-            exit: foreign::line(exit.unwrap_or_default(), 300),
+            went,
+            exit: foreign::line(exit, 300),
         })
     }
 

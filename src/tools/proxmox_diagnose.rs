@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::cx::{Call, Cx};
 use crate::error::Error;
 use crate::foreign;
-use crate::health::tasks::Row;
+use crate::pve::history::Entry;
 use crate::health::{diagnosis, guests as checks, nodes};
 use crate::pve::findings::{self, Report, Severity};
 use crate::pve::guests::{self, Guest, GuestKind};
@@ -117,7 +117,7 @@ fn examine(cx: &Cx<'_>, guest: &Guest, rows: &[Resource<'_>], report: &mut Repor
     let config = gaps.take("configuration", config);
     let points = gaps.take("figures of the last hour", points);
     let snapshots = gaps.take("snapshots", snapshots);
-    let tasks = gaps.take("tasks", tasks).map(|answer| Row::all(&answer)).unwrap_or_default();
+    let tasks = gaps.take("tasks", tasks).map(|answer| Entry::all(&answer)).unwrap_or_default();
     let host = gaps.take("swap and load of the node", host);
     if let Some(current) = &current {
         report.add(diagnosis::state(guest, current, &tasks));

@@ -8,7 +8,7 @@ use crate::data::Data;
 use crate::dates::{self, Since};
 use crate::error::Error;
 use crate::foreign;
-use crate::health::tasks::{Class, Row};
+use crate::pve::history::{Entry, Went};
 use crate::pve::findings::{self, Gaps};
 use crate::pve::guests;
 use crate::pve::ids::{NodeName, Vmid};
@@ -48,7 +48,7 @@ const TASK: Shape = Shape::Object(&[
     known("id", Shape::Text).about("a guest's, mostly"),
     always("node", Shape::Text),
     always("user", Shape::Text),
-    always("status", Shape::Words(&["failed", "running", "ok"])),
+    always("status", Shape::Words(&["failed", "running", "warnings", "ok"])),
     known("words", Shape::Text),
     known("upid", Shape::Text).about("where it failed or runs"),
 ]);
@@ -103,24 +103,24 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
         return Err(Error::Arguments(format!("`since` is in the future: {} UTC.", dates::minute(since))));
     }
     let mut past = Past::gather(cx, &params, since)?;
-    past.tasks.sort_by_key(|task| (rank(task), std::cmp::Reverse(task.start)));
+    past.tasks.sort_by_key(|task| (rank(task), std::cmp::Reverse(task.started)));
     past.log.sort_by_key(|line| std::cmp::Reverse(line.time));
     let limit = params.limit.get().map_or(TASKS, |limit| usize::try_from(limit.0).unwrap_or(usize::MAX));
     Ok(Outcome::done(past.text(since, limit), past.data(since, limit)))
 }
 
 /// Failed tasks come first, then those that run.
-fn rank(task: &Row) -> u8 {
-    match task.class() {
-        Class::Failed => 0,
-        Class::Running => 1,
-        Class::Fine => 2,
+fn rank(task: &Entry) -> u8 {
+    match task.went {
+        Went::Failed => 0,
+        Went::Running => 1,
+        Went::Warned | Went::Well => 2,
     }
 }
 
 /// What happened.
 struct Past {
-    tasks: Vec<Row>,
+    tasks: Vec<Entry>,
     log: Vec<Line>,
     gaps: Gaps,
 }
@@ -162,11 +162,11 @@ impl Past {
         let mut tasks = Vec::new();
         for (node, answer) in nodes.iter().zip(answers) {
             let Some(answer) = gaps.take(&format!("tasks of {node}"), answer) else { continue };
-            let all = Row::all(&answer);
+            let all = Entry::all(&answer);
             if all.len() >= usize::try_from(ROWS).unwrap_or(usize::MAX) {
                 gaps.note(&format!("older tasks of {node}"), format!("only the last {ROWS} of each node are counted; choose a later `since`"));
             }
-            tasks.extend(all.into_iter().filter(|task| task.start >= since));
+            tasks.extend(all.into_iter().filter(|task| task.started >= since));
         }
         Ok(Past { tasks, log, gaps })
     }
@@ -188,15 +188,15 @@ impl Past {
         all.into_iter().filter(fits).collect()
     }
 
-    fn count(&self, class: Class) -> usize {
-        self.tasks.iter().filter(|task| task.class() == class).count()
+    fn count(&self, went: Went) -> usize {
+        self.tasks.iter().filter(|task| task.went == went).count()
     }
 
     /// Each kind with how many tasks there are of it, and how many failed; most first.
     fn kinds(&self) -> Vec<(String, usize, usize)> {
         let mut kinds: Vec<(String, usize, usize)> = Vec::new();
         for task in &self.tasks {
-            let failed = usize::from(task.class() == Class::Failed);
+            let failed = usize::from(task.went == Went::Failed);
             match kinds.iter_mut().find(|(kind, ..)| *kind == task.kind) {
                 Some((_, all, bad)) => {
                     *all += 1;
@@ -214,8 +214,8 @@ impl Past {
             "🕘 Since {} UTC: {}, {} failed, {} running\n",
             dates::minute(since),
             text::count(self.tasks.len(), "task"),
-            self.count(Class::Failed),
-            self.count(Class::Running)
+            self.count(Went::Failed),
+            self.count(Went::Running)
         );
         let kinds: Vec<String> = self.kinds().iter().take(KINDS).map(group).collect();
         if !kinds.is_empty() {
@@ -247,8 +247,8 @@ impl Past {
         Data::new()
             .always("since", dates::minute(since))
             .always("total", self.tasks.len())
-            .always("failed", self.count(Class::Failed))
-            .always("running", self.count(Class::Running))
+            .always("failed", self.count(Went::Failed))
+            .always("running", self.count(Went::Running))
             .always("left_out", self.tasks.len() - tasks.len())
             .always("tasks", tasks)
             .always("kinds", kinds)
@@ -274,39 +274,34 @@ fn group((kind, all, failed): &(String, usize, usize)) -> String {
     format!("{all}× {}{failed}", foreign::name(kind))
 }
 
-fn task_line(task: &Row) -> String {
-    let sign = match task.class() {
-        Class::Failed => "🔴",
-        Class::Running => "⏳",
-        Class::Fine => "🟢",
+fn task_line(task: &Entry) -> String {
+    let sign = match task.went {
+        Went::Failed => "🔴",
+        Went::Running => "⏳",
+        Went::Warned => "🟡",
+        Went::Well => "🟢",
     };
     let id = if task.id.is_empty() { String::new() } else { format!(" {}", foreign::name(&task.id)) };
     let words = if task.exit.is_empty() || task.exit == "OK" { String::new() } else { format!(": {}", foreign::words(&task.exit, 100)) };
     format!(
         "{sign} {} {}{id} on {} by {}{words}\n",
-        dates::minute(task.start),
+        dates::minute(task.started),
         foreign::name(&task.kind),
         foreign::name(&task.node),
         foreign::name(&task.user)
     )
 }
 
-fn task_datum(task: &Row) -> Value {
-    let class = task.class();
-    let status = match class {
-        Class::Failed => "failed",
-        Class::Running => "running",
-        Class::Fine => "ok",
-    };
+fn task_datum(task: &Entry) -> Value {
     let words = if task.exit == "OK" { "" } else { &task.exit };
-    let upid = if class == Class::Fine { "" } else { &task.upid };
+    let upid = if task.went.is_fine() { "" } else { &task.upid };
     Data::new()
-        .always("time", dates::minute(task.start))
+        .always("time", dates::minute(task.started))
         .always("kind", foreign::line(&task.kind, 40))
         .said("id", &foreign::line(&task.id, 80))
         .always("node", foreign::line(&task.node, 80))
         .always("user", foreign::line(&task.user, 80))
-        .always("status", status)
+        .always("status", task.went.word())
         .said("words", &foreign::line(words, 100))
         .said("upid", &foreign::line(upid, 200))
         .into()

@@ -50,11 +50,11 @@ fn failed_tasks_come_first_and_configuration_changes_are_told() {
          🔴 2026-11-22 07:36 vzdump 101 on pve1 by root@pam!mcp: job \\*errors\\*\n\
          ⏳ 2026-11-22 09:23 vzdump on pve1 by root@pam!mcp\n\
          🟢 2026-11-22 09:32 qmstart 101 on pve1 by root@pam!mcp\n\
-         🟢 2026-11-22 09:31 qmstop 102 on pve1 by root@pam!mcp: WARNINGS: 1\n\
+         🟡 2026-11-22 09:31 qmstop 102 on pve1 by root@pam!mcp: WARNINGS: 1\n\
          \nCluster log:\n  • 2026-11-22 09:32 pve1 ann@pve: update VM 101: -cores 2\n"
     );
     let statuses: Vec<&str> = output.data["tasks"].as_array().unwrap().iter().map(|row| row["status"].as_str().unwrap()).collect();
-    assert_eq!(statuses, ["failed", "running", "ok", "ok"]);
+    assert_eq!(statuses, ["failed", "running", "ok", "warnings"]);
 }
 
 #[test]
