@@ -77,6 +77,9 @@ pub enum Since {
 }
 
 impl Since {
+    /// A day before now.
+    pub const A_DAY: Since = Since::Ago(86_400);
+
     /// Seconds since 1970.
     pub fn unix(self, now: u64) -> u64 {
         match self {

@@ -36,6 +36,8 @@ pub mod listing;
 pub mod missing;
 pub mod nearest;
 pub mod pve;
+#[cfg(test)]
+mod reference;
 pub mod rest;
 mod secret;
 pub mod shape;

@@ -138,12 +138,16 @@ impl Tool {
         schema
     }
 
-    /// The parameters that a list of tools shows. Those that mean the same everywhere, and are well left out,
-    /// are in the server's instructions alone.
+    /// The parameters that a list of tools shows.
     fn listed(&self) -> impl Iterator<Item = &'static Param> {
+        self.params.iter().filter(|param| self.lists(param))
+    }
+
+    /// Whether a list of tools shows this parameter. Those that mean the same everywhere, and are well left out,
+    /// are in the server's instructions alone.
+    pub fn lists(&self, param: &Param) -> bool {
         const EVERYWHERE: &[&str] = &["cursor", "dry_run", "limit", "timeout_seconds", "wait"];
-        let left_out = |name: &str| EVERYWHERE.contains(&name) || self.unlisted.contains(&name);
-        self.params.iter().filter(move |param| param.listed && !left_out(param.name))
+        param.listed && !EVERYWHERE.contains(&param.name) && !self.unlisted.contains(&param.name)
     }
 }
 

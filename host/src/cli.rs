@@ -3,42 +3,52 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
-const AFTER: &str = "\
-Every setting can also stand in the environment, or in a `.env` file in this folder or one above it. A flag wins \
-over the environment, the environment over the file.
+/// Every variable and what it means, for the help, the manual and the reference.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("PROXMOX_HOST", "address of the server, with or without https:// and port"),
+    ("PROXMOX_PORT", "its port (8006)"),
+    ("PROXMOX_USER", "owner of the API token (root@pam)"),
+    ("PROXMOX_TOKEN_NAME", "name of the API token (mcpserver)"),
+    ("PROXMOX_TOKEN_VALUE", "its secret"),
+    ("PROXMOX_TOKEN_FILE", "a file that holds the secret"),
+    ("PROXMOX_TOKEN_COMMAND", "a command that prints the secret (not taken from a .env file)"),
+    ("PROXMOX_ALLOW_ELEVATED", "true: every privilege that the token has"),
+    ("PROXMOX_GRANTS", "what else is allowed, such as `VM.PowerMgmt@/vms/101, Sys.Audit@/`"),
+    ("PROXMOX_ASK", "what is allowed after a person said yes to the very call"),
+    ("PROXMOX_PROFILE", "a named set of permissions from the profiles file"),
+    ("PROXMOX_PROFILES_FILE", "the file that holds profiles (~/.config/proxmox-mcp/profiles.toml)"),
+    ("PROXMOX_NODE_ALLOWLIST", "nodes that may be touched at all, such as `pve1,pve2`"),
+    ("PROXMOX_VMID_ALLOWLIST", "guests that may be touched at all, such as `100,200-299`"),
+    ("PROXMOX_TOOLSETS", "toolsets to offer, such as `overview,guests`, or `all`"),
+    ("PROXMOX_TOOLS", "tools to offer beside those toolsets"),
+    ("PROXMOX_EXCLUDE_TOOLS", "tools to turn off"),
+    ("PROXMOX_READ_ONLY", "true: every tool that changes something is off"),
+    ("PROXMOX_CA_FILE", "PEM file of the authorities that may sign the server's certificate"),
+    ("PROXMOX_FINGERPRINT", "SHA-256 fingerprint of the server's certificate"),
+    ("PROXMOX_VERIFY_TLS", "false: take any certificate; whoever sits in between can then read the token"),
+    ("PROXMOX_AUDIT_LOG", "file that each call, and each request behind it, is written to"),
+    ("PROXMOX_CHANGES_PER_MINUTE", "changes that are let through in a minute"),
+    ("PROXMOX_STOP_FILE", "while this file exists, nothing is changed"),
+    ("PROXMOX_LOG", "what to log on standard error: error, warn, info, debug"),
+];
 
-  PROXMOX_HOST            address of the server, with or without https:// and port
-  PROXMOX_PORT            its port (8006)
-  PROXMOX_USER            owner of the API token (root@pam)
-  PROXMOX_TOKEN_NAME      name of the API token (mcpserver)
-  PROXMOX_TOKEN_VALUE     its secret
-  PROXMOX_TOKEN_FILE      a file that holds the secret
-  PROXMOX_TOKEN_COMMAND   a command that prints the secret (not taken from a .env file)
-  PROXMOX_ALLOW_ELEVATED  true: every privilege that the token has
-  PROXMOX_GRANTS          what else is allowed, such as `VM.PowerMgmt@/vms/101, Sys.Audit@/`
-  PROXMOX_ASK             what is allowed after a person said yes to the very call
-  PROXMOX_PROFILE         a named set of permissions from the profiles file
-  PROXMOX_PROFILES_FILE   the file that holds profiles (~/.config/proxmox-mcp/profiles.toml)
-  PROXMOX_NODE_ALLOWLIST  nodes that may be touched at all, such as `pve1,pve2`
-  PROXMOX_VMID_ALLOWLIST  guests that may be touched at all, such as `100,200-299`
-  PROXMOX_TOOLSETS        toolsets to offer, such as `overview,guests`, or `all`
-  PROXMOX_TOOLS           tools to offer beside those toolsets
-  PROXMOX_EXCLUDE_TOOLS   tools to turn off
-  PROXMOX_READ_ONLY       true: every tool that changes something is off
-  PROXMOX_CA_FILE         PEM file of the authorities that may sign the server's certificate
-  PROXMOX_FINGERPRINT     SHA-256 fingerprint of the server's certificate
-  PROXMOX_VERIFY_TLS      false: take any certificate; whoever sits in between can then read the token
-  PROXMOX_AUDIT_LOG       file that each call, and each request behind it, is written to
-  PROXMOX_CHANGES_PER_MINUTE  changes that are let through in a minute
-  PROXMOX_STOP_FILE       while this file exists, nothing is changed
-  PROXMOX_LOG             what to log on standard error: error, warn, info, debug
+const ORDER: &str = "Every setting can also stand in the environment, or in a `.env` file in this folder or one above it. \
+A flag wins over the environment, the environment over the file.";
 
-Exit codes: 0 done, 1 the call failed, 2 wrong usage or settings.";
+/// What a shell gets when this program ends.
+pub const EXIT_CODES: &str = "0 done, 1 the call failed, 2 wrong usage or settings.";
+
+fn after_help() -> String {
+    let variable = |(name, meaning): &(&str, &str)| format!("  {name:<22}  {meaning}\n");
+    let variables: String = VARIABLES.iter().map(variable).collect();
+    format!("{ORDER}\n\n{variables}\nExit codes: {EXIT_CODES}")
+}
 
 /// An MCP server for Proxmox VE. Without a command it speaks MCP on standard input and output.
 #[derive(Debug, Parser)]
-#[command(name = "proxmox-mcp", version, after_help = AFTER, max_term_width = 110)]
+#[command(name = "proxmox-mcp", version, after_help = after_help(), max_term_width = 110)]
 pub struct Cli {
     /// Where to connect and what to allow.
     #[command(flatten)]
@@ -75,6 +85,17 @@ pub enum Command {
         /// What to do with it
         #[command(subcommand)]
         command: AuditCommand,
+    },
+    /// Prints what a shell needs to complete this program's commands and flags
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Prints the manual page, or writes one for each command
+    Man {
+        /// Write all pages into this folder
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
     },
     /// Shows what is granted, where that was said, and which tools it opens
     Grants {

@@ -34,6 +34,8 @@ pub mod permissions;
 pub mod pools;
 pub mod profiles;
 pub mod reach;
+#[cfg(test)]
+mod reference;
 pub mod secrets;
 pub mod selection;
 pub mod settings;

@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         Some(Command::Audit { command: AuditCommand::Verify { file, expect } }) => {
             commands::audit::run(file, expect.as_deref())
         }
+        Some(Command::Completions { shell }) => Ok(commands::shell::completions(*shell)),
+        Some(Command::Man { folder }) => commands::shell::man(folder.as_deref()),
         _ => prepare(&cli.options).and_then(|prepared| run(cli, prepared)),
     };
     match done {
@@ -117,7 +119,7 @@ fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
             Command::Call { tool, arguments, json } => commands::call::run(&tools, &tool, &arguments, json).await,
             Command::Tools { json } => commands::tools::run(&tools, json),
             // Done before anything was prepared.
-            Command::Audit { .. } => Ok(ExitCode::SUCCESS),
+            Command::Audit { .. } | Command::Completions { .. } | Command::Man { .. } => Ok(ExitCode::SUCCESS),
             Command::Grants { json, command: None } => {
                 commands::grants::run(&tools, &prepared.permissions, json)
             }

@@ -31,7 +31,7 @@ const LINES: usize = 3;
 
 crate::params! {
     /// 2h, 1d or a date.
-    since: Since = Since::Ago(86_400),
+    since: Since = Since::A_DAY,
     /// Only this node.
     node: Option<NodeName>,
     /// Only this guest.

@@ -23,3 +23,4 @@ mod protocol;
 mod resources;
 mod secrets;
 mod settings;
+mod shell;

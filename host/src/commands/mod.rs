@@ -4,4 +4,5 @@ pub mod audit;
 pub mod call;
 pub mod explain;
 pub mod grants;
+pub mod shell;
 pub mod tools;
