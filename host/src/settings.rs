@@ -360,8 +360,13 @@ fn run(command: &str) -> Result<String, SettingsError> {
 
 #[cfg(unix)]
 fn warn_of_readers(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    if std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    // What systemd hands to a service belongs to root, and its group bits stand for that service alone.
+    let seen = |meta: std::fs::Metadata| match meta.gid() {
+        0 => meta.permissions().mode() & 0o007,
+        _ => meta.permissions().mode() & 0o077,
+    };
+    if std::fs::metadata(path).is_ok_and(|meta| seen(meta) != 0) {
         tracing::warn!(path = %path.display(), "other users of this machine can read the token file; run chmod 600 on it");
     }
 }

@@ -16,7 +16,14 @@ use crate::cli::{Cli, EXIT_CODES, VARIABLES};
 pub fn completions(shell: Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "proxmox-mcp", &mut script);
-    printed(&script)
+    // For bash, clap_complete spells a program's name that has a hyphen in two ways, and completes nothing after a
+    // command (clap-rs/clap#6421).
+    match shell {
+        Shell::Bash => printed(
+            String::from_utf8_lossy(&script).replace("proxmox__subcmd__mcp", "proxmox__mcp").as_bytes(),
+        ),
+        _ => printed(&script),
+    }
 }
 
 /// Prints the manual page of the program; with a folder, writes that and one for each command there.
