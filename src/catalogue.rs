@@ -95,7 +95,7 @@ fn step(tool: &Tool, outcome: Outcome) -> Step {
 }
 
 /// The tool of this name, and the alias where it is one.
-fn find(name: &str) -> Result<(&'static Tool, Option<&'static Alias>), Error> {
+pub(crate) fn find(name: &str) -> Result<(&'static Tool, Option<&'static Alias>), Error> {
     if let Some((_, tool)) = tools::ALL.iter().find(|(known, _)| *known == name) {
         return Ok((tool, None));
     }

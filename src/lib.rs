@@ -17,11 +17,14 @@
 //!   how things are written.
 //! - [`health`] holds the checks that find what is wrong; each is a function of what was fetched.
 //! - [`tools`] are the tools, one file each. Adding a tool is adding a file.
+//! - [`resources`] names what can be read by URI and [`prompts`] what a person can ask for; both are made of calls of
+//!   tools, and so are the candidates of [`completion`].
 //!
 //! Everything but the first point also compiles natively, where the unit tests run.
 
 pub mod catalogue;
 pub mod change;
+pub mod completion;
 pub mod cx;
 pub mod data;
 pub mod dates;
@@ -35,9 +38,11 @@ mod http;
 pub mod listing;
 pub mod missing;
 pub mod nearest;
+pub mod prompts;
 pub mod pve;
 #[cfg(test)]
 mod reference;
+pub mod resources;
 pub mod rest;
 mod secret;
 pub mod shape;

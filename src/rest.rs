@@ -141,7 +141,8 @@ fn segments(path: &str) -> Result<Vec<String>, Error> {
     below.split('/').map(read).collect()
 }
 
-fn decoded(raw: &str) -> Option<String> {
+/// Text with its percent-escapes undone; nothing where they are broken, or are no text.
+pub(crate) fn decoded(raw: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.bytes();
     while let Some(byte) = rest.next() {

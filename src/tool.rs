@@ -91,6 +91,15 @@ pub struct Pending {
     pub after_ms: u32,
 }
 
+/// A tool and what it is called with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall {
+    /// The tool's name, or an older one.
+    pub tool: &'static str,
+    /// The arguments.
+    pub arguments: Map<String, Value>,
+}
+
 impl Tool {
     /// A tool that only reads and never waits; the rest of a declaration.
     pub const PLAIN: Tool = Tool {
