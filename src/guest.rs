@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::catalogue::{self, Step};
 use crate::error::{Error, Kind};
 use crate::http::Http;
-use crate::tools;
+use crate::tool::Args;
+use crate::{completion, prompts, resources, tools};
 
 #[expect(unsafe_code, reason = "generated from wit/world.wit")]
 mod bindings {
@@ -27,7 +28,10 @@ mod bindings {
     use super::Component;
 }
 
-use self::bindings::{Annotations, ApiMethod, Failure, FailureKind, Guest, Outcome, Output, Pending, Tool};
+use self::bindings::{
+    Annotations, ApiMethod, Failure, FailureKind, Guest, Outcome, Output, Pending, Piece, Prompt,
+    PromptArgument, Reference, Resource, Tool, ToolCall,
+};
 
 struct Component;
 
@@ -42,6 +46,46 @@ impl Guest for Component {
 
     fn resume(continuation: String) -> Result<Outcome, Failure> {
         answered(catalogue::resume(&Http::INTERNAL, now_ms(), &continuation))
+    }
+
+    fn list_resources() -> Vec<Resource> {
+        resources::all().iter().map(one).chain(resources::templates().iter().map(each)).collect()
+    }
+
+    fn locate_resource(uri: String) -> Result<ToolCall, Failure> {
+        resources::locate(&uri).map(call).map_err(failure)
+    }
+
+    fn list_prompts() -> Vec<Prompt> {
+        prompts::ALL.iter().map(|prompt| described(prompt)).collect()
+    }
+
+    fn write_prompt(name: String, arguments: String) -> Result<Vec<Piece>, Failure> {
+        let arguments = Args::parse(&arguments).map_err(failure)?.into_map();
+        let pieces = prompts::write(&name, &arguments).map_err(failure)?;
+        let piece = |piece| match piece {
+            prompts::Piece::Text(text) => Piece::Text(text),
+            prompts::Piece::Call(of) => Piece::Call(call(of)),
+        };
+        Ok(pieces.into_iter().map(piece).collect())
+    }
+
+    fn completion_source(
+        of: Reference,
+        argument: String,
+        context: String,
+    ) -> Result<Option<ToolCall>, Failure> {
+        let of = match of {
+            Reference::Prompt(name) => completion::Reference::Prompt(name),
+            Reference::Resource(uri) => completion::Reference::Resource(uri),
+        };
+        let context = Args::parse(&context).map_err(failure)?.into_map();
+        let source = completion::source(&of, &argument, &context).map_err(failure)?;
+        Ok(source.map(call))
+    }
+
+    fn complete(argument: String, typed: String, data: String) -> Vec<String> {
+        completion::choose(&argument, &typed, &serde_json::from_str(&data).unwrap_or_default())
     }
 }
 
@@ -75,6 +119,47 @@ fn listed(tool: &crate::tool::Tool) -> Tool {
     }
 }
 
+fn one(resource: &resources::Resource) -> Resource {
+    Resource {
+        uri: resource.uri.to_owned(),
+        name: resource.name.to_owned(),
+        title: resource.title.to_owned(),
+        description: resource.description.to_owned(),
+        mime_type: resource.mime_type.to_owned(),
+        tool: resource.tool.to_owned(),
+    }
+}
+
+fn each(template: &resources::Template) -> Resource {
+    Resource {
+        uri: template.uri_template.to_owned(),
+        name: template.name.to_owned(),
+        title: template.title.to_owned(),
+        description: template.description.to_owned(),
+        mime_type: template.mime_type.to_owned(),
+        tool: template.tool.to_owned(),
+    }
+}
+
+fn described(prompt: &prompts::Prompt) -> Prompt {
+    let argument = |argument: &prompts::Argument| PromptArgument {
+        name: argument.name.to_owned(),
+        description: argument.description.to_owned(),
+        required: argument.required,
+    };
+    Prompt {
+        name: prompt.name.to_owned(),
+        title: prompt.title.to_owned(),
+        description: prompt.description.to_owned(),
+        arguments: prompt.arguments.iter().map(argument).collect(),
+        tools: prompt.tools.iter().map(|tool| (*tool).to_owned()).collect(),
+    }
+}
+
+fn call(call: crate::tool::ToolCall) -> ToolCall {
+    ToolCall { tool: call.tool.to_owned(), arguments: serde_json::Value::Object(call.arguments).to_string() }
+}
+
 fn answered(step: Result<Step, Error>) -> Result<Outcome, Failure> {
     match step {
         Ok(Step::Done(output)) => {
@@ -86,8 +171,12 @@ fn answered(step: Result<Step, Error>) -> Result<Outcome, Failure> {
             progress: pending.progress,
             after_ms: pending.after_ms,
         })),
-        Err(error) => Err(Failure { kind: kind(error.kind()), message: error.to_string() }),
+        Err(error) => Err(failure(error)),
     }
+}
+
+fn failure(error: Error) -> Failure {
+    Failure { kind: kind(error.kind()), message: error.to_string() }
 }
 
 fn kind(kind: Kind) -> FailureKind {

@@ -1,6 +1,8 @@
 //! Prompts: what a person picks to begin with, with the data already in it. A prompt writes pieces, of which some are
 //! calls of tools; whoever runs the component makes the calls and puts the answers in. Adding one is adding a file.
 
+mod place;
+
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;

@@ -3,6 +3,8 @@
 //! What the tool says of a refusal or of a broken connection is only its word. The host saw the reason
 //! itself, so its own account takes the place of the tool's.
 
+pub mod offers;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use proxmox_gate::{Gate, Grants, Opening, Scope};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
+use self::offers::Offers;
 use crate::approvals::leave::Leave;
 use crate::approvals::{self, Asker, Consent, Nobody, Reply, Request};
 use crate::boundary::{Boundary, Ledger, Refusal, Rehearsed};
@@ -39,6 +42,7 @@ pub struct Tools {
     /// What is granted, and what may be asked for.
     wide: Option<Arc<Gate>>,
     catalogue: Catalogue,
+    offers: Offers,
     running: Semaphore,
     safeguards: Arc<Safeguards>,
     selection: Selection,
@@ -73,7 +77,7 @@ pub enum Answer {
 }
 
 impl Tools {
-    /// Loads the component and asks it for its tools. `clock` is the time that they find, where it is not the
+    /// Loads the component and asks it for its tools and what else it offers. `clock` is the time that they find, where it is not the
     /// machine's.
     ///
     /// # Errors
@@ -90,10 +94,13 @@ impl Tools {
         let gate = Arc::new(gate);
         let pools = directory(&gate, &egress, gate.grants(), pools::MAX_AGE);
         // Before any foreign input, and without leave to send anything.
-        let (scope, ledger) = Default::default();
-        let boundary = Boundary::new(gate.clone(), egress.clone(), pools.clone(), scope, ledger);
-        let listed = engine.list_tools(boundary).await.context("the component did not list its tools")?;
+        let boundary = || {
+            let (scope, ledger) = Default::default();
+            Boundary::new(gate.clone(), egress.clone(), pools.clone(), scope, ledger)
+        };
+        let listed = engine.list_tools(boundary()).await.context("the component did not list its tools")?;
         let catalogue = Catalogue::new(listed)?;
+        let offers = Offers::of(&engine, boundary, &catalogue).await?;
         let running = Semaphore::new(MAX_INSTANCES as usize);
         Ok(Self {
             engine,
@@ -102,6 +109,7 @@ impl Tools {
             pools,
             wide: None,
             catalogue,
+            offers,
             running,
             safeguards: Arc::default(),
             selection: Selection::default(),

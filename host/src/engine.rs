@@ -2,6 +2,8 @@
 //! memory, computing time and time in all. An instance has no files, no sockets, no environment, no
 //! arguments and no standard input; what it prints goes nowhere.
 
+mod offers;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Thread;
@@ -28,7 +30,10 @@ mod bindings {
         exports: { default: async },
     });
 }
-pub use bindings::{Annotations, ApiMethod, Failure, FailureKind, Outcome, Output, Pending, Tool};
+pub use bindings::{
+    Annotations, ApiMethod, Failure, FailureKind, Outcome, Output, Pending, Piece, Prompt, PromptArgument,
+    Reference, Resource, Tool, ToolCall,
+};
 use bindings::{Contract, ContractPre};
 
 /// The component, compiled for this machine when this program was built.

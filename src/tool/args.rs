@@ -261,6 +261,11 @@ impl Args {
         self.0.insert(name.to_owned(), value)
     }
 
+    /// The arguments by their names.
+    pub fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// Reads the arguments of a call: a JSON object. Empty text is an empty object.
     pub fn parse(text: &str) -> Result<Args, Error> {
         if text.trim().is_empty() {

@@ -1,7 +1,9 @@
 //! MCP: the tools as a server that rmcp speaks for, in both protocol eras.
 
 mod asking;
+mod completion;
 mod instructions;
+mod prompts;
 mod resources;
 mod stdio;
 
@@ -9,12 +11,11 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
-    CompleteRequestParams, CompleteResult, ContentBlock, DiscoverResult, ErrorData, Implementation,
-    JsonObject, ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam,
-    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
-    ToolAnnotations,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
+    CompleteResult, ContentBlock, DiscoverResult, ErrorData, GetPromptRequestParams, GetPromptResponse,
+    Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
@@ -185,7 +186,8 @@ impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         let implementation =
             Implementation::new("proxmox-mcp", env!("CARGO_PKG_VERSION")).with_title("Proxmox VE");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_resources().build())
+        let builder = ServerCapabilities::builder().enable_tools().enable_resources();
+        ServerConfig::new(builder.enable_prompts().enable_completions().build())
             .with_server_info(implementation)
             .with_instructions(self.instructions.as_ref())
     }
@@ -258,7 +260,7 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        let mut result = ListResourceTemplatesResult::with_all_items(vec![resources::template()]);
+        let mut result = ListResourceTemplatesResult::with_all_items(self.templates());
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
             result.cache_scope = Some(CacheScope::Private);
@@ -286,20 +288,45 @@ impl ServerHandler for Server {
         Ok(result.into())
     }
 
-    // rmcp answers this with an empty list; what is not advertised is not there.
     async fn list_prompts(
         &self,
         _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+        let mut result = ListPromptsResult::with_all_items(self.prompts());
+        if is_stateless(&context) {
+            result.ttl_ms = Some(LIST_TTL_MS);
+            result.cache_scope = Some(CacheScope::Private);
+            result.meta = Some(self.signature());
+        }
+        Ok(result)
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        self.tools.safeguards().called_by(&client_name(&context));
+        let mut result = tokio::select! {
+            result = self.prompt(&request) => result?,
+            () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
+        };
+        result.meta = is_stateless(&context).then(|| self.signature());
+        Ok(result.into())
     }
 
     async fn complete(
         &self,
-        _request: CompleteRequestParams,
-        _context: RequestContext<RoleServer>,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        Err(ErrorData::method_not_found::<CompleteRequestMethod>())
+        self.tools.safeguards().called_by(&client_name(&context));
+        let mut result = tokio::select! {
+            result = self.completed(request) => result?,
+            () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
+        };
+        result.meta = is_stateless(&context).then(|| self.signature());
+        Ok(result)
     }
 }

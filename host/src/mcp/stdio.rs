@@ -40,6 +40,9 @@ const KNOWN: &[&str] = &[
     "resources/list",
     "resources/templates/list",
     "resources/read",
+    "prompts/list",
+    "prompts/get",
+    "completion/complete",
     "server/discover",
 ];
 

@@ -48,6 +48,17 @@ async fn lists_that_make_no_sense_are_refused_at_the_start() {
         ("false-hint", "meek"),
         ("nameless", "name"),
         ("endless-name", "name"),
+        ("trap-resources", "did not list its resources"),
+        ("resource-changes", "all does not only read"),
+        ("resource-of-none", "no-such-tool"),
+        ("resource-elsewhere", "proxmox://"),
+        ("resource-twice", "two resources"),
+        ("resource-many", "too much"),
+        ("trap-prompts", "did not list its prompts"),
+        ("prompt-changes", "all does not only read"),
+        ("prompt-of-none", "no-such-tool"),
+        ("prompt-odd", "name"),
+        ("prompt-twice", "two prompts"),
     ] {
         match loaded(mode).await {
             Ok(_) => panic!("{mode} was accepted"),

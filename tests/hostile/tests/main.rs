@@ -16,6 +16,8 @@ mod lies;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod offers;
+#[cfg(test)]
 mod oversight;
 #[cfg(test)]
 mod requests;

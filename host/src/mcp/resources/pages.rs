@@ -24,25 +24,25 @@ const BAD_ARGUMENTS: &str = "bad-arguments";
 type Data = Map<String, Value>;
 
 /// Whoever has the pages.
-pub(super) trait Source: Sync {
+pub(in crate::mcp) trait Source: Sync {
     /// The page for these arguments.
     fn page(&self, arguments: &Data) -> impl Future<Output = Answer> + Send;
 }
 
 /// Why there are no rows.
 #[derive(Debug, PartialEq)]
-pub(super) struct Unread {
+pub(in crate::mcp) struct Unread {
     /// A stable word, as in [`Answer::Failed`].
-    pub(super) kind: &'static str,
+    pub(in crate::mcp) kind: &'static str,
     /// What is wrong and what to do.
-    pub(super) message: String,
+    pub(in crate::mcp) message: String,
 }
 
 /// The data of all pages of a call with these arguments, as if it were one page.
 ///
 /// # Errors
 /// Where a page fails, the list is too long, or it keeps changing while it is read.
-pub(super) async fn all(source: &impl Source, filters: &Data) -> Result<Data, Unread> {
+pub(in crate::mcp) async fn all(source: &impl Source, filters: &Data) -> Result<Data, Unread> {
     // Most answers are whole as they are, and this one says best what is wrong with the arguments.
     let first = data(source.page(filters).await)?;
     if next(&first).is_none() {

@@ -40,11 +40,14 @@ pub(crate) fn listed() -> Vec<Tool> {
         "no-schema" => with(vec![Tool { input_schema: "no schema".to_owned(), ..reads("bogus") }]),
         "changing" => with(vec![changing()]),
         "many" => (0..50_000).map(|number| reads(&format!("tool{number}"))).collect(),
+        other if other.starts_with("resource-") || other.starts_with("prompt-") => honest(),
+        "trap-resources" | "trap-prompts" => honest(),
         _ => Vec::new(),
     }
 }
 
-fn mode() -> String {
+/// The word of the list that is asked for.
+pub(crate) fn mode() -> String {
     let word: String = black_box(&MODE).iter().map(|byte| char::from(*byte)).collect();
     word.trim_matches('@').trim_start_matches("catalogue=").trim().to_owned()
 }

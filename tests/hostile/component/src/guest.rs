@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{catalogue, http, lies, limits, surroundings};
+use crate::{catalogue, http, lies, limits, offers, surroundings};
 
 #[expect(unsafe_code, reason = "generated from the contract")]
 mod bindings {
@@ -32,8 +32,12 @@ mod bindings {
     use super::Component;
 }
 
+use bindings::Reference;
 pub(crate) use bindings::wasi;
-pub(crate) use bindings::{Annotations, ApiMethod, Failure, FailureKind, Outcome, Output, Pending, Tool};
+pub(crate) use bindings::{
+    Annotations, ApiMethod, Failure, FailureKind, Outcome, Output, Pending, Piece, Prompt, PromptArgument,
+    Resource, Tool, ToolCall,
+};
 
 struct Component;
 
@@ -49,9 +53,38 @@ impl bindings::Guest for Component {
     fn resume(continuation: String) -> Result<Outcome, Failure> {
         attack(&continuation)
     }
+
+    fn list_resources() -> Vec<Resource> {
+        offers::resources()
+    }
+
+    fn locate_resource(uri: String) -> Result<ToolCall, Failure> {
+        offers::call(&uri)
+    }
+
+    fn list_prompts() -> Vec<Prompt> {
+        offers::prompts()
+    }
+
+    fn write_prompt(_name: String, arguments: String) -> Result<Vec<Piece>, Failure> {
+        offers::pieces(&arguments)
+    }
+
+    fn completion_source(
+        _of: Reference,
+        argument: String,
+        _context: String,
+    ) -> Result<Option<ToolCall>, Failure> {
+        offers::call(&argument).map(Some)
+    }
+
+    fn complete(_argument: String, typed: String, _data: String) -> Vec<String> {
+        offers::values(&typed)
+    }
 }
 
-fn attack(text: &str) -> Result<Outcome, Failure> {
+/// Does what a text asks for.
+pub(crate) fn attack(text: &str) -> Result<Outcome, Failure> {
     let Ok(spec) = serde_json::from_str::<Value>(text) else {
         return seen(json!({"not_json": text}));
     };

@@ -11,4 +11,5 @@ mod guest;
 mod http;
 mod lies;
 mod limits;
+mod offers;
 mod surroundings;
