@@ -60,11 +60,38 @@ def check_wasmcloud():
 
 def check_secret(path, name, keys):
     """The README makes the secret, with these keys."""
-    made = re.search(rf"create secret generic {re.escape(name)} (.*?)\n\n?```", README, re.S)
-    expect(made, f"{path}: the README does not make the secret {name}")
+    made = re.search(rf"create secret generic {re.escape(name)} (.*?)\n```", README, re.S)
     for key in keys:
-        expect(made and f"={key}=" in made[1] or made and f" {key}=" in made[1] or made and f"{key}=" in made[1],
-               f"{path}: the secret {name} of the README has no {key}")
+        expect(made and f"--from-literal={key}=" in made[1], f"{path}: the README makes no secret {name} with {key}")
+
+
+def check_spin():
+    path = DEPLOY / "spin/spin.toml"
+    manifest = tomllib.loads(path.read_text())
+    expect(manifest["application"]["version"] == VERSION, f"{path}: not version {VERSION}")
+    (component,) = manifest["component"].values()
+    given = component["variables"]
+    check_names(path, [name.upper() for name in given], COMPONENT)
+    expect(given == {name: f"{{{{ {name} }}}}" for name in manifest["variables"]}, f"{path}: not every variable is handed on")
+    for name, variable in manifest["variables"].items():
+        expect(variable.get("secret", False) == (name.upper() in SECRETS), f"{path}: {name} is no secret, or is one")
+    expect(component["allowed_outbound_hosts"] == ["https://{{ proxmox_host }}:8006"], f"{path}: it may reach more")
+    for trigger in manifest["trigger"]["http"]:
+        expect(trigger["component"] in manifest["component"], f"{path}: {trigger['component']} is no component")
+
+    path = DEPLOY / "spin/spinapp.yaml"
+    for document in documents(path):
+        check_kubernetes(path, document)
+        set_here = {variable["name"]: variable for variable in document["spec"]["variables"]}
+        check_names(path, set_here, manifest["variables"])
+        needed = {name for name, variable in manifest["variables"].items() if variable.get("required")}
+        expect(needed <= set(set_here), f"{path}: {needed - set(set_here)} is not set")
+        for name, variable in set_here.items():
+            reference = variable.get("valueFrom", {}).get("secretKeyRef")
+            expect(bool(reference) == (name.upper() in SECRETS), f"{path}: {name} stands in the file, or should")
+            if reference:
+                expect(reference["key"] == name.upper(), f"{path}: {name} is read from {reference['key']}")
+                check_secret(path, reference["name"], [reference["key"]])
 
 
 def check_unit():
@@ -96,7 +123,7 @@ def check_container():
     expect("**/.env" in ignored and ".git" in ignored, ".dockerignore: secrets could get into the image")
 
 
-for check in [check_wasmcloud, check_unit, check_container]:
+for check in [check_wasmcloud, check_spin, check_unit, check_container]:
     check()
 for found in problems:
     print(found, file=sys.stderr)

@@ -2,6 +2,7 @@
 //! compares the file with it; `cargo xtask docs` writes it anew.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use clap::{Arg, Command, CommandFactory};
 
@@ -93,14 +94,21 @@ fn help(text: Option<&clap::builder::StyledStr>) -> String {
 
 #[test]
 fn every_variable_is_read_by_this_program() {
-    let mut sources = String::new();
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("cli.rs") {
-            sources += &std::fs::read_to_string(path).unwrap();
-        }
-    }
+    let sources = sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
     for (name, _) in VARIABLES {
         assert!(sources.contains(&format!("\"{name}\"")), "{name} is explained and never read");
     }
+}
+
+/// The source below a folder, but for the list of variables itself.
+fn sources(folder: &Path) -> String {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let text = paths.map(|path| match path.extension() {
+        _ if path.is_dir() => sources(&path),
+        Some(extension) if extension == "rs" && !path.ends_with("cli.rs") => {
+            std::fs::read_to_string(path).unwrap()
+        }
+        _ => String::new(),
+    });
+    text.collect()
 }

@@ -55,7 +55,7 @@ fn sources() -> Vec<PathBuf> {
         }
     }
     let mut found = Vec::new();
-    for folder in ["src", "api", "fuzz", "host", "sim", "tests", "xtask"] {
+    for folder in ["src", "api", "deploy", "fuzz", "host", "sim", "tests", "xtask"] {
         walk(&root().join(folder), &mut found);
     }
     let written = |path: &PathBuf| {
