@@ -3,6 +3,7 @@
 //! What the tool says of a refusal or of a broken connection is only its word. The host saw the reason
 //! itself, so its own account takes the place of the tool's.
 
+mod later;
 pub mod offers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,8 @@ use crate::pools::{self, Directory};
 use crate::selection::Selection;
 use crate::settings::SettingsError;
 use crate::watch::{Closing, Safeguards, Watch};
+
+pub(crate) use later::Look;
 
 /// Shortest pause before a pending call is looked at again, whatever the tool says.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
@@ -222,7 +225,24 @@ impl Tools {
         consent: Consent,
         watch: impl FnMut(&Pending),
     ) -> Attempt {
-        let eyes = self.safeguards.watch(consent.terms().map(|terms| terms.call.as_str()));
+        let eyes = self.eyes(&consent);
+        self.attempt_under(eyes, name, arguments, consent, watch).await
+    }
+
+    /// The eyes for a call that has this consent.
+    pub(crate) fn eyes(&self, consent: &Consent) -> Arc<Watch> {
+        self.safeguards.watch(consent.terms().map(|terms| terms.call.as_str()))
+    }
+
+    /// [`Tools::attempt`] for a caller that wants to know which tasks the call has seen.
+    pub(crate) async fn attempt_under(
+        &self,
+        eyes: Arc<Watch>,
+        name: &str,
+        arguments: &Map<String, Value>,
+        consent: Consent,
+        watch: impl FnMut(&Pending),
+    ) -> Attempt {
         let closing = Closing::new(eyes.clone(), name, arguments);
         let attempt = self.attempt_watched(name, arguments, consent, watch, eyes).await;
         closing.with(&attempt);

@@ -92,9 +92,19 @@ impl Entry {
     /// What a call with these arguments is about: the tool's declared methods, on the node and the guest that
     /// the arguments name. Where they name one in a way that cannot be read, it is about nothing.
     pub fn scope(&self, arguments: &Map<String, Value>) -> Scope {
+        let all = Scope::new(self.methods.iter().copied());
+        self.narrowed(all, self.tool.names_its_call, arguments)
+    }
+
+    /// The same for a call that may only look how far it is: what the tool declared that reads.
+    pub(crate) fn looking(&self, arguments: &Map<String, Value>) -> Scope {
+        let reads = self.methods.iter().copied().filter(|method| method.verb.reads());
+        self.narrowed(Scope::new(reads), false, arguments)
+    }
+
+    fn narrowed(&self, mut scope: Scope, names_its_call: bool, arguments: &Map<String, Value>) -> Scope {
         let text = |name: &str| arguments.get(name).and_then(Value::as_str);
-        let mut scope = Scope::new(self.methods.iter().copied());
-        if self.tool.names_its_call {
+        if names_its_call {
             scope = match self.named(text("method"), text("path")) {
                 Some((verb, path)) => {
                     let below = path.trim().strip_prefix("/api2/json").unwrap_or(path.trim());

@@ -31,6 +31,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PROXMOX_AUDIT_LOG", "file that each call, and each request behind it, is written to"),
     ("PROXMOX_CHANGES_PER_MINUTE", "changes that are let through in a minute"),
     ("PROXMOX_STOP_FILE", "while this file exists, nothing is changed"),
+    ("PROXMOX_STOP_CANCELLED_TASKS", "true: a call that is given up stops its task in Proxmox VE, too"),
     ("PROXMOX_LOG", "what to log on standard error: error, warn, info, debug"),
 ];
 
@@ -219,10 +220,16 @@ pub struct Options {
     /// While this file exists, nothing is changed
     #[arg(long, global = true, value_name = "FILE", help_heading = "Oversight")]
     pub stop_file: Option<String>,
+    /// When a call is given up, stop the task that it began in Proxmox VE (as far as that is granted)
+    #[arg(long, global = true, help_heading = "Oversight")]
+    pub stop_cancelled_tasks: bool,
 
     /// The time that tools find, as Unix time in seconds; for answers that come out the same on every day
     #[arg(long, global = true, value_name = "SECONDS", hide = true)]
     pub clock: Option<u64>,
+    /// How often to look for changes that clients subscribed to, in milliseconds; for tests
+    #[arg(long, global = true, value_name = "MS", hide = true)]
+    pub poll_ms: Option<u64>,
 
     /// Use a simulated cluster; nothing to configure
     #[arg(long, global = true, help_heading = "Demo")]

@@ -12,6 +12,7 @@
 //! | who is in which pool? | [`pools`] |
 //! | what is written down, and what stops changes? | [`watch`] |
 //! | where is MCP spoken? | [`mcp`] |
+//! | how is a change of the cluster noticed? | [`changes`] |
 //! | where do settings come from? | [`settings`], [`cli`] |
 //! | which tools are listed? | [`catalogue`], [`selection`], [`reach`] |
 //! | what is permitted, and where was that said? | [`permissions`], [`profiles`] |
@@ -20,6 +21,7 @@ pub mod approvals;
 pub mod boundary;
 pub mod calls;
 pub mod catalogue;
+pub mod changes;
 pub mod cli;
 pub mod clock;
 mod code_config;

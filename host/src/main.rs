@@ -3,11 +3,13 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
 use proxmox_gate::Gate;
 use proxmox_mcp_host::calls::Tools;
+use proxmox_mcp_host::changes::EVERY;
 use proxmox_mcp_host::cli::{AuditCommand, Cli, Command, GrantsCommand, Options};
 use proxmox_mcp_host::clock::Clock;
 use proxmox_mcp_host::egress::Egress;
@@ -111,8 +113,10 @@ fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
                         "proxmox-mcp waits for an MCP client on standard input. To try it by hand: proxmox-mcp call proxmox_get_nodes"
                     );
                 }
+                let every = cli.options.poll_ms.map_or(EVERY, Duration::from_millis);
+                let server = Server::new(tools)?.looking_every(every);
                 tokio::select! {
-                    served = mcp::serve(Server::new(tools)?) => served.map(|()| ExitCode::SUCCESS),
+                    served = mcp::serve(server) => served.map(|()| ExitCode::SUCCESS),
                     () = asked_to_stop() => Ok(ExitCode::SUCCESS),
                 }
             }

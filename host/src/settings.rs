@@ -211,7 +211,12 @@ pub fn safeguards(
             )
         }
     };
-    Ok(Safeguards::new(recorder, Brakes::new(per_minute, stop_file)))
+    let stop = match sources.get("PROXMOX_STOP_CANCELLED_TASKS") {
+        _ if options.stop_cancelled_tasks => true,
+        Some(text) => boolean("PROXMOX_STOP_CANCELLED_TASKS", text)?,
+        None => false,
+    };
+    Ok(Safeguards::new(recorder, Brakes::new(per_minute, stop_file)).stopping_cancelled_tasks(stop))
 }
 
 /// Host and port from `PROXMOX_HOST` and `PROXMOX_PORT`.

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use proxmox_api::Method;
@@ -25,12 +25,32 @@ pub struct Safeguards {
     process: String,
     calls: AtomicU64,
     client: Mutex<String>,
+    /// Whether a task is to be stopped whose call was given up.
+    stops_cancelled: bool,
+    /// Tasks whose call was given up, until somebody stops them. Kept only where they are to be stopped.
+    orphans: Mutex<Vec<String>>,
 }
 
 impl Safeguards {
     /// These two.
     pub fn new(recorder: Recorder, brakes: Brakes) -> Self {
         Self { recorder, brakes, process: std::process::id().to_string(), ..Self::default() }
+    }
+
+    /// The same, where the task of a call that is given up is to be stopped.
+    #[must_use]
+    pub fn stopping_cancelled_tasks(self, stop: bool) -> Self {
+        Self { stops_cancelled: stop, ..self }
+    }
+
+    /// Whether the task of a call that is given up is to be stopped.
+    pub fn stops_cancelled_tasks(&self) -> bool {
+        self.stops_cancelled
+    }
+
+    /// The tasks to be stopped since their calls were given up; each is named once.
+    pub(crate) fn orphans(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.orphans))
     }
 
     /// Records that the server begins, with what is in force.
@@ -49,7 +69,7 @@ impl Safeguards {
 
     /// Notes who the client says it is.
     pub fn called_by(&self, client: &str) {
-        client.clone_into(&mut self.client.lock().unwrap_or_else(PoisonError::into_inner));
+        client.clone_into(&mut locked(&self.client));
     }
 
     /// Records what a person said when asked on account of a call.
@@ -76,9 +96,9 @@ impl Safeguards {
         Arc::new(Watch {
             safeguards: self.clone(),
             call: again.map_or_else(new, str::to_owned),
-            client: self.client.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            client: locked(&self.client).clone(),
             begun: Instant::now(),
-            ended: Mutex::default(),
+            tasks: Mutex::default(),
         })
     }
 
@@ -116,8 +136,17 @@ pub(crate) struct Watch {
     call: String,
     client: String,
     begun: Instant,
-    /// Tasks whose end has been recorded.
-    ended: Mutex<HashSet<String>>,
+    tasks: Mutex<Tasks>,
+}
+
+/// What a call has seen of Proxmox's tasks.
+#[derive(Default)]
+struct Tasks {
+    /// Those that it started, first one first.
+    started: Vec<String>,
+    ended: HashSet<String>,
+    /// Whether they go on by themselves although the call does not.
+    handed_over: bool,
 }
 
 /// A request that may go out.
@@ -214,11 +243,8 @@ impl Watch {
         self.safeguards.recorder.record_read(&event);
     }
 
-    /// Records a task that an answer tells of: that it was started, or how it ended.
+    /// Notes and records a task that an answer tells of: that it was started, or how it ended.
     pub(crate) fn look_for_task(&self, method: &Method, body: &[u8]) {
-        if !self.safeguards.is_recording() {
-            return;
-        }
         let (upid, end) = match method.verb.reads() {
             false => (started(body), None),
             true if method.path == "/nodes/{node}/tasks/{upid}/status" => match ended(body) {
@@ -228,23 +254,61 @@ impl Watch {
             true => return,
         };
         let Some(upid) = upid else { return };
-        let new =
-            end.is_none() || self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(upid.clone());
-        if new {
+        let mut tasks = locked(&self.tasks);
+        let new = match &end {
+            None => {
+                tasks.started.push(upid.clone());
+                true
+            }
+            Some(_) => tasks.ended.insert(upid.clone()),
+        };
+        drop(tasks);
+        if new && self.safeguards.is_recording() {
             self.safeguards.recorder.record_read(&Event::Task { call: self.call.clone(), upid, end });
         }
     }
 
-    /// Records the end of the call; `None` where it was dropped.
-    fn over(&self, tool: &str, arguments: &Map<String, Value>, attempt: Option<&Attempt>) {
+    /// The tasks that the call started and has not seen the end of.
+    pub(crate) fn running(&self) -> Vec<String> {
+        let tasks = locked(&self.tasks);
+        tasks.started.iter().filter(|upid| !tasks.ended.contains(*upid)).cloned().collect()
+    }
+
+    /// A task came to its end in another way than the call would see.
+    pub(crate) fn ended(&self, upid: &str) {
+        locked(&self.tasks).ended.insert(upid.to_owned());
+    }
+
+    /// From here on somebody else looks after the tasks: the end of the call does not give them up.
+    pub(crate) fn hand_over(&self) {
+        locked(&self.tasks).handed_over = true;
+    }
+
+    /// Notes that the call was given up, and gives the tasks that go on without it.
+    fn given_up(&self, tool: &str) -> Vec<String> {
+        let running = self.running();
+        if running.is_empty() || locked(&self.tasks).handed_over {
+            return running;
+        }
+        tracing::warn!(tool, tasks = %running.join(", "), "the call was given up; its task goes on in Proxmox VE");
+        if self.safeguards.stops_cancelled {
+            locked(&self.safeguards.orphans).extend(running.iter().cloned());
+        }
+        running
+    }
+
+    /// Records the end of the call.
+    fn over(&self, tool: &str, arguments: &Map<String, Value>, end: End<'_>) {
+        let goes_on = if matches!(end, End::GivenUp) { self.given_up(tool) } else { Vec::new() };
         if !self.safeguards.is_recording() {
             return;
         }
-        let (outcome, kind) = match attempt {
-            Some(Attempt::Over(Answer::Done { .. })) => ("done", None),
-            Some(Attempt::Over(Answer::Failed { kind, .. })) => ("failed", Some((*kind).to_owned())),
-            Some(Attempt::Asks(_)) => ("asks", None),
-            None => ("cancelled", None),
+        let (outcome, kind) = match end {
+            End::Over(Answer::Done { .. }) => ("done", None),
+            End::Over(Answer::Failed { kind, .. }) => ("failed", Some((*kind).to_owned())),
+            End::Asks => ("asks", None),
+            End::Waits => ("waits", None),
+            End::GivenUp => ("cancelled", None),
         };
         let vmid = arguments.get("vmid").and_then(|v| v.as_u64().or_else(|| v.as_str()?.parse().ok()));
         self.safeguards.recorder.record_read(&Event::Call {
@@ -256,6 +320,7 @@ impl Watch {
             outcome: outcome.to_owned(),
             kind,
             duration_ms: milliseconds(self.begun),
+            goes_on,
             arguments: arguments.clone(),
         });
     }
@@ -286,6 +351,18 @@ impl Watch {
     }
 }
 
+/// How a call ended, or a look at one.
+#[derive(Clone, Copy)]
+enum End<'a> {
+    Over(&'a Answer),
+    /// With a question.
+    Asks,
+    /// It was looked at, and goes on.
+    Waits,
+    /// It was dropped.
+    GivenUp,
+}
+
 /// Records the end of a call, also where the call is dropped before it comes to one.
 pub(crate) struct Closing<'a> {
     pub(crate) watch: Arc<Watch>,
@@ -300,18 +377,34 @@ impl<'a> Closing<'a> {
     }
 
     /// The call came to this end.
-    pub(crate) fn with(mut self, attempt: &Attempt) {
+    pub(crate) fn with(self, attempt: &Attempt) {
+        match attempt {
+            Attempt::Over(answer) => self.ended(End::Over(answer)),
+            Attempt::Asks(_) => self.ended(End::Asks),
+        }
+    }
+
+    /// A look at the call gave this; `None` where it goes on.
+    pub(crate) fn looked(self, answer: Option<&Answer>) {
+        self.ended(answer.map_or(End::Waits, End::Over));
+    }
+
+    fn ended(mut self, end: End<'_>) {
         self.closed = true;
-        self.watch.over(self.tool, self.arguments, Some(attempt));
+        self.watch.over(self.tool, self.arguments, end);
     }
 }
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
         if !self.closed {
-            self.watch.over(self.tool, self.arguments, None);
+            self.watch.over(self.tool, self.arguments, End::GivenUp);
         }
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn milliseconds(since: Instant) -> u64 {

@@ -427,7 +427,8 @@ mod tests {
     #[test]
     fn names_from_outside_are_tame() {
         for name in crate::testing::HOSTILE {
-            let finding = Finding::new(Severity::Info, "x", name, "is so").next("proxmox_get_node_status", json!({"node": name}));
+            let finding = Finding::new(Severity::Info, "x", name, "is so")
+                .next("proxmox_get_node_status", json!({"node": name}));
             crate::testing::assert_tame(&finding.line());
         }
     }

@@ -9,7 +9,9 @@
 )]
 
 mod approvals;
+mod batches;
 mod boundary;
+mod cancellation;
 mod cases;
 mod component;
 mod demo;
@@ -24,3 +26,5 @@ mod resources;
 mod secrets;
 mod settings;
 mod shell;
+mod subscriptions;
+mod tasks;

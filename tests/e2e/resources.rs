@@ -214,10 +214,6 @@ fn a_uri_that_names_nothing_is_an_error_of_the_clients_revision() {
     assert_eq!(code, -32602);
     assert!(message.contains("`nodes`"), "{message}");
     assert_eq!(client.request("resources/read", json!({}))["error"]["code"], -32602);
-    assert_eq!(
-        client.request("resources/subscribe", json!({"uri": "proxmox://vms"}))["error"]["code"],
-        -32601
-    );
 }
 
 #[test]
@@ -230,7 +226,7 @@ fn both_eras_have_resources() {
         params
     };
     let discovered = client.request("server/discover", stateless(json!({})));
-    assert_eq!(discovered["result"]["capabilities"]["resources"], json!({}));
+    assert_eq!(discovered["result"]["capabilities"]["resources"], json!({"subscribe": true}));
     for (method, rows, count) in
         [("resources/list", "resources", 3), ("resources/templates/list", "resourceTemplates", 1)]
     {
@@ -258,7 +254,7 @@ fn both_eras_have_resources() {
     for (version, links_there) in [("2025-03-26", 0), ("2025-06-18", 1)] {
         let mut client = Client::start(configured(&sim, &sim.token()));
         let shaken = client.shake_hands(version);
-        assert_eq!(shaken["result"]["capabilities"]["resources"], json!({}));
+        assert_eq!(shaken["result"]["capabilities"]["resources"], json!({"subscribe": true}));
         let result = client.call("proxmox_get_vms", json!({}));
         assert_eq!(links(&result).len(), links_there, "{version}");
         let listed = client.request("resources/templates/list", json!({}));

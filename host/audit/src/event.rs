@@ -37,6 +37,9 @@ pub enum Event {
         kind: Option<String>,
         /// How long it took, in milliseconds.
         duration_ms: u64,
+        /// The tasks (UPIDs) that go on in Proxmox VE although the call was given up.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        goes_on: Vec<String>,
         /// What the tool was called with.
         arguments: Map<String, Value>,
     },
@@ -203,6 +206,7 @@ pub(crate) mod samples {
             outcome: "done".into(),
             kind: None,
             duration_ms: 34,
+            goes_on: Vec::new(),
             arguments: arguments.as_object().cloned().unwrap_or_default(),
         }
     }

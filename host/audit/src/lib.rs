@@ -41,4 +41,5 @@ pub use log::{AuditLog, Options, SyncPolicy};
 pub use parameters::parameters;
 pub use recorder::Recorder;
 pub use redact::{Redactor, answers};
+pub use time::rfc3339;
 pub use verify::{Finding, Summary, verify, verify_expect};

@@ -11,7 +11,7 @@ const DAY: u64 = 86_400;
 const LAST: u64 = 253_402_300_799;
 
 /// `2026-01-31T12:34:56.789Z`. A clock before 1970 gives 1970, one after 9999 the end of 9999.
-pub(crate) fn rfc3339(time: SystemTime) -> String {
+pub fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = since.as_secs().min(LAST);
     let (year, month, day) = date(seconds / DAY);

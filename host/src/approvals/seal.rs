@@ -120,7 +120,11 @@ impl Seals {
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N]> {
+/// Random numbers of the system.
+///
+/// # Errors
+/// Where it has none.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     match getrandom::fill(&mut bytes) {
         Ok(()) => Ok(bytes),

@@ -10,11 +10,15 @@ use rmcp::service::{PeerRequestOptions, RequestContext};
 use rmcp::{Peer, RoleServer, ServiceError};
 use tokio::sync::watch;
 
+use super::tasks::{Called, declares_tasks};
 use super::{Server, is_stateless, result};
 use crate::approvals::form::form;
 use crate::approvals::{Asker, Consent, LIFETIME, Nobody, Reply, Request};
 use crate::calls::{Answer, Attempt};
 use crate::engine::Pending;
+
+/// Why a client without elicitation is not asked.
+const NO_WAY: &str = "this client has no way to ask for it (MCP elicitation)";
 
 /// The name of the question among those that a result could have.
 const KEY: &str = "approval";
@@ -28,30 +32,42 @@ impl Server {
         watch: impl FnMut(&Pending),
     ) -> CallToolResponse {
         let arguments = request.arguments.take().unwrap_or_default();
-        let stateless = is_stateless(context);
-        if !can_ask(context) {
-            let nobody = Nobody("this client has no way to ask for it (MCP elicitation)");
-            return result(self.tools.call_asking(&request.name, &arguments, watch, &nobody).await).into();
+        if is_stateless(context) {
+            return self.call_or_return(&request, &arguments, context, watch).await;
         }
-        if stateless {
-            return self.call_or_return_question(&request, &arguments, watch).await;
+        if !can_ask(context) {
+            return result(self.tools.call_asking(&request.name, &arguments, watch, &Nobody(NO_WAY)).await)
+                .into();
         }
         let client = Client { peer: context.peer.clone(), hung_up: self.hung_up.subscribe() };
         result(self.tools.call_asking(&request.name, &arguments, watch, &client).await).into()
     }
 
-    /// Calls a tool up to its end or its next question, with the consent that the client brings.
-    async fn call_or_return_question(
+    /// Calls a tool up to its end or its next question, with the consent that the client brings, or until it
+    /// becomes a task.
+    async fn call_or_return(
         &self,
         request: &CallToolRequestParams,
         arguments: &JsonObject,
+        context: &RequestContext<RoleServer>,
         watch: impl FnMut(&Pending),
     ) -> CallToolResponse {
-        let consent = match self.consent(request) {
+        let consent = match can_ask(context) {
+            true => self.consent(request),
+            false => Ok(Consent::impossible(NO_WAY)),
+        };
+        let consent = match consent {
             Ok(consent) => consent,
             Err(message) => return failed(message),
         };
-        match self.tools.attempt(&request.name, arguments, consent, watch).await {
+        let attempt = match declares_tasks(context) {
+            true => match self.call_or_task(&request.name, arguments, consent, watch).await {
+                Called::Task(task) => return CallToolResponse::Task(task),
+                Called::Attempt(attempt) => attempt,
+            },
+            false => self.tools.attempt(&request.name, arguments, consent, watch).await,
+        };
+        match attempt {
             Attempt::Over(answer) => result(answer).into(),
             Attempt::Asks(asked) => match self.question(&asked) {
                 Ok(question) => question.into(),

@@ -1,23 +1,31 @@
 //! MCP: the tools as a server that rmcp speaks for, in both protocol eras.
 
 mod asking;
+mod batches;
 mod completion;
 mod instructions;
 mod prompts;
 mod resources;
 mod stdio;
+pub mod strict;
+mod subscriptions;
+mod tasks;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
-    CompleteResult, ContentBlock, DiscoverResult, ErrorData, GetPromptRequestParams, GetPromptResponse,
-    Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
+    CompleteRequestParams, CompleteResult, ContentBlock, DiscoverResult, ErrorData, GetPromptRequestParams,
+    GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams,
+    InitializeResult, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    SubscribeRequestParams, SubscriptionFilter, TASKS_EXTENSION_ID, Tool, ToolAnnotations,
+    UnsubscribeRequestParams, UpdateTaskParams,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
@@ -25,8 +33,12 @@ use tokio::sync::{mpsc, watch};
 use crate::approvals::Seals;
 use crate::calls::{Answer, Tools};
 use crate::catalogue::Entry;
+use crate::changes::{EVERY, Feed};
 use crate::engine::Pending;
 use crate::reach::{Reach, reach};
+use strict::Strict;
+use subscriptions::Subscribed;
+use tasks::Book;
 
 pub use stdio::serve;
 
@@ -35,8 +47,6 @@ const LIST_TTL_MS: u64 = 300_000;
 
 /// Characters of a progress message.
 const MAX_MESSAGE: usize = 500;
-/// Where a result of the stateless era says who gave it.
-const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 /// The server that a client talks to.
 #[derive(Clone)]
@@ -45,6 +55,9 @@ pub struct Server {
     list: Arc<Vec<Tool>>,
     instructions: Arc<str>,
     seals: Arc<Seals>,
+    book: Arc<Book>,
+    feed: Arc<Feed>,
+    subscribed: Arc<Subscribed>,
     /// Becomes true when the client will say nothing more, so that no question waits for its answer.
     hung_up: watch::Sender<bool>,
 }
@@ -60,21 +73,40 @@ impl Server {
             .iter()
             .filter(|entry| tools.selection().lists(entry))
             .partition(|entry| reach(&tools, entry) != Reach::None);
-        let instructions = instructions::of(&shut);
+        let instructions = instructions::of(&shut, tools.safeguards().stops_cancelled_tasks());
         let list = listed.into_iter().map(definition).collect::<Result<_>>()?;
         Ok(Self {
+            feed: Feed::new(tools.clone(), EVERY),
             tools,
             list: Arc::new(list),
             instructions: instructions.into(),
             seals: Arc::new(Seals::new()?),
+            book: Arc::default(),
+            subscribed: Arc::default(),
             hung_up: watch::Sender::new(false),
         })
     }
 
-    /// Who answered.
-    fn signature(&self) -> MetaObject {
-        let info = serde_json::to_value(self.get_info().server_info).unwrap_or_default();
-        MetaObject(JsonObject::from_iter([(SERVER_INFO.to_owned(), info)]))
+    /// The same, looking this often for changes that clients subscribed to.
+    #[must_use]
+    pub fn looking_every(self, every: Duration) -> Self {
+        Self { feed: Feed::new(self.tools.clone(), every), ..self }
+    }
+
+    /// What one connection talks to, with subscriptions of its own.
+    pub fn session(&self) -> Strict<Self> {
+        Strict::new(Self { subscribed: Arc::default(), ..self.clone() })
+    }
+
+    /// What is left to do where a client gave a call up: its task goes on, unless the operator wants it stopped.
+    async fn given_up(&self, tool: &str) {
+        tracing::info!(tool, "cancelled by the client");
+        for upid in self.tools.safeguards().orphans() {
+            match self.tools.stop(&upid).await {
+                Ok(stopped) => tracing::warn!(tool, upid, stopped, "the task of a call that was given up"),
+                Err(message) => tracing::warn!(tool, upid, "the task was not stopped: {message}"),
+            }
+        }
     }
 
     async fn call(
@@ -113,21 +145,6 @@ fn knows_links(context: &RequestContext<RoleServer>) -> bool {
 fn client_name(context: &RequestContext<RoleServer>) -> String {
     let named = context.meta.client_info().map(|info| info.name);
     named.or_else(|| Some(context.peer.peer_info()?.client_info.name.clone())).unwrap_or_default()
-}
-
-/// The response with who gave it.
-fn signed(response: CallToolResponse, signature: Option<MetaObject>) -> CallToolResponse {
-    match response {
-        CallToolResponse::Complete(mut result) => {
-            result.meta = signature;
-            result.into()
-        }
-        CallToolResponse::InputRequired(mut result) => {
-            result.meta = signature;
-            result.into()
-        }
-        other => other,
-    }
 }
 
 /// The definition of a tool as MCP writes it.
@@ -186,10 +203,31 @@ impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         let implementation =
             Implementation::new("proxmox-mcp", env!("CARGO_PKG_VERSION")).with_title("Proxmox VE");
-        let builder = ServerCapabilities::builder().enable_tools().enable_resources();
-        ServerConfig::new(builder.enable_prompts().enable_completions().build())
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_resources_subscribe()
+            .enable_prompts()
+            .enable_completions()
+            .enable_tasks()
+            .build();
+        ServerConfig::new(capabilities)
             .with_server_info(implementation)
             .with_instructions(self.instructions.as_ref())
+    }
+
+    /// The handshake offers no tasks: they came after it.
+    fn negotiate_initialize(&self, request: &InitializeRequestParams) -> Result<InitializeResult, ErrorData> {
+        let mut info = self.get_info();
+        info.protocol_version = match self.supported_protocol_versions().contains(&request.protocol_version) {
+            true if request.protocol_version.has_initialize() => request.protocol_version.clone(),
+            _ => ProtocolVersion::V_2025_11_25,
+        };
+        if let Some(extensions) = &mut info.capabilities.extensions {
+            extensions.remove(TASKS_EXTENSION_ID);
+        }
+        info.capabilities.extensions.take_if(|extensions| extensions.is_empty());
+        Ok(info)
     }
 
     async fn discover(&self, _context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
@@ -211,7 +249,6 @@ impl ServerHandler for Server {
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
             result.cache_scope = Some(CacheScope::Private);
-            result.meta = Some(self.signature());
         }
         Ok(result)
     }
@@ -230,15 +267,66 @@ impl ServerHandler for Server {
             return Err(ErrorData::invalid_params(self.tools.unknown(&request.name), None));
         }
         let cancelled = context.ct.clone();
-        let signature = is_stateless(&context).then(|| self.signature());
         let name = request.name.clone();
-        tokio::select! {
-            response = self.call(request, context) => Ok(signed(response, signature)),
-            () = cancelled.cancelled() => {
-                tracing::info!(tool = %name, "cancelled by the client; a task that Proxmox has begun goes on");
-                Err(ErrorData::internal_error("cancelled", None))
-            }
+        let response = tokio::select! {
+            response = self.call(request, context) => Some(response),
+            () = cancelled.cancelled() => None,
+        };
+        if response.is_none() {
+            self.given_up(&name).await;
         }
+        response.ok_or_else(|| ErrorData::internal_error("cancelled", None))
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        self.tools.safeguards().called_by(&client_name(&context));
+        self.how_far(request, &context).await
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        Self::take_answers(&request, &context)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.tools.safeguards().called_by(&client_name(&context));
+        self.stop_task(request, &context).await
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscribe_to(request.uri, context.peer).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.unsubscribe_from(&request.uri);
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(self.acceptable(requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        self.tell_changes(context).await
     }
 
     async fn list_resources(
@@ -250,7 +338,6 @@ impl ServerHandler for Server {
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
             result.cache_scope = Some(CacheScope::Private);
-            result.meta = Some(self.signature());
         }
         Ok(result)
     }
@@ -264,7 +351,6 @@ impl ServerHandler for Server {
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
             result.cache_scope = Some(CacheScope::Private);
-            result.meta = Some(self.signature());
         }
         Ok(result)
     }
@@ -283,7 +369,6 @@ impl ServerHandler for Server {
             // Figures are of this moment.
             result.ttl_ms = Some(0);
             result.cache_scope = Some(CacheScope::Private);
-            result.meta = Some(self.signature());
         }
         Ok(result.into())
     }
@@ -297,7 +382,6 @@ impl ServerHandler for Server {
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
             result.cache_scope = Some(CacheScope::Private);
-            result.meta = Some(self.signature());
         }
         Ok(result)
     }
@@ -308,11 +392,10 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
         self.tools.safeguards().called_by(&client_name(&context));
-        let mut result = tokio::select! {
+        let result = tokio::select! {
             result = self.prompt(&request) => result?,
             () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
         };
-        result.meta = is_stateless(&context).then(|| self.signature());
         Ok(result.into())
     }
 
@@ -322,11 +405,10 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
         self.tools.safeguards().called_by(&client_name(&context));
-        let mut result = tokio::select! {
+        let result = tokio::select! {
             result = self.completed(request) => result?,
             () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
         };
-        result.meta = is_stateless(&context).then(|| self.signature());
         Ok(result)
     }
 }

@@ -1,16 +1,18 @@
 //! Standard input and output as a transport for rmcp, with what rmcp leaves to others:
 //!
-//! * a line that is no JSON-RPC message gets an error instead of silence;
 //! * a request that comes before any handshake is served as if there had been one, so that
 //!   `echo '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' | proxmox-mcp` answers;
 //! * a notification before any handshake is passed over instead of ending the process;
+//! * the answers to a batch are one line;
 //! * at the end of input, the answers still owed are given before the end.
+//!
+//! What concerns every transport is in [`super::strict`].
 //!
 //! Nothing but protocol is written to standard output.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{BufRead, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Result;
 use rmcp::RoleServer;
@@ -21,30 +23,17 @@ use rmcp::model::{
 };
 use rmcp::service::{RxJsonRpcMessage, ServerInitializeError, TxJsonRpcMessage, serve_server};
 use rmcp::transport::Transport;
-use serde_json::{Value, json};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Server;
+use super::batches::Owed;
+use super::strict::{self, Refused};
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 4 << 20;
 /// The id of the handshake that was made up for a client that made none.
 const SEED_ID: &str = "proxmox-mcp/no-handshake";
-
-/// Methods whose parameters rmcp knows. With parameters that do not fit, it takes them for unknown methods.
-const KNOWN: &[&str] = &[
-    "initialize",
-    "ping",
-    "tools/list",
-    "tools/call",
-    "resources/list",
-    "resources/templates/list",
-    "resources/read",
-    "prompts/list",
-    "prompts/get",
-    "completion/complete",
-    "server/discover",
-];
 
 /// Serves MCP until the end of input.
 ///
@@ -53,7 +42,7 @@ const KNOWN: &[&str] = &[
 pub async fn serve(server: Server) -> Result<()> {
     let hung_up = server.hung_up.clone();
     let (stdio, written) = Stdio::start(hung_up)?;
-    let served = match serve_server(server, stdio).await {
+    let served = match serve_server(server.session(), stdio).await {
         Ok(running) => running.waiting().await.map(drop).map_err(Into::into),
         // A client may start the server just to learn what it speaks.
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
@@ -70,38 +59,16 @@ enum Line {
     TooLong,
 }
 
-/// Requests that have no answer yet.
-#[derive(Default)]
-struct Owed {
-    ids: Mutex<HashSet<RequestId>>,
-    paid: Notify,
-}
-
-impl Owed {
-    fn add(&self, id: RequestId) {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-    }
-
-    fn settle(&self, id: &RequestId) {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-        self.paid.notify_one();
-    }
-
-    async fn all_settled(&self) {
-        while !self.ids.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            self.paid.notified().await;
-        }
-    }
-}
-
 struct Stdio {
     lines: mpsc::Receiver<Line>,
     output: Option<mpsc::Sender<String>>,
     owed: Arc<Owed>,
-    /// Messages made up here, to be handed on before further input.
-    made_up: VecDeque<ClientJsonRpcMessage>,
+    /// Messages to be handed on before further input.
+    queue: VecDeque<ClientJsonRpcMessage>,
     /// Whether rmcp knows by now how this client speaks.
     opened: bool,
+    /// The revision that the client asked for in its handshake.
+    agreed: Option<ProtocolVersion>,
     /// Set at the end of input.
     hung_up: watch::Sender<bool>,
 }
@@ -119,109 +86,144 @@ impl Stdio {
             // Nobody waits for it any more where the server has already gone.
             let _ = done.send(());
         })?;
-        let made_up = VecDeque::new();
-        let stdio =
-            Self { lines, output: Some(output), owed: Arc::default(), made_up, opened: false, hung_up };
+        let stdio = Self {
+            lines,
+            output: Some(output),
+            owed: Arc::default(),
+            queue: VecDeque::new(),
+            opened: false,
+            agreed: None,
+            hung_up,
+        };
         Ok((stdio, written))
     }
 
-    /// Answers in rmcp's place.
-    async fn refuse(&self, id: Value, code: i32, message: &str) {
-        let answer = json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}});
-        if let Some(output) = &self.output {
-            drop(output.send(answer.to_string()).await);
+    async fn write(&self, text: Option<String>) {
+        if let (Some(output), Some(text)) = (&self.output, text) {
+            drop(output.send(text).await);
         }
     }
 
-    /// The message of a line; what is none is answered here.
-    async fn parse(&self, line: Line) -> Option<ClientJsonRpcMessage> {
-        let bytes = match line {
-            Line::Text(bytes) => bytes,
-            Line::TooLong => {
-                self.refuse(Value::Null, -32600, "Invalid Request: the message is longer than 4 MiB").await;
-                return None;
-            }
-        };
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return None;
-        }
-        let value: Value = match serde_json::from_slice(&bytes) {
-            Ok(value) => value,
-            Err(error) => {
-                self.refuse(Value::Null, -32700, &format!("Parse error: {error}")).await;
-                return None;
-            }
-        };
-        let id =
-            value.get("id").filter(|id| id.is_string() || id.is_number()).cloned().unwrap_or(Value::Null);
-        if value.is_array() {
-            self.refuse(id, -32600, "Invalid Request: batches are not taken; send one message a line").await;
-            return None;
-        }
-        let method = value.get("method").and_then(Value::as_str).map(str::to_owned);
-        match serde_json::from_value(value) {
-            Ok(ClientJsonRpcMessage::Request(request))
-                if matches!(request.request, ClientRequest::CustomRequest(_))
-                    && method.as_deref().is_some_and(|method| KNOWN.contains(&method)) =>
-            {
-                let method = method.unwrap_or_default();
-                self.refuse(id, -32602, &format!("Invalid params: these do not fit {method}")).await;
-                None
-            }
-            Ok(message) => Some(message),
-            Err(error) => {
-                self.refuse(id, -32600, &format!("Invalid Request: {error}")).await;
-                None
-            }
+    /// Queues what a line holds for rmcp; what is no message is answered here.
+    async fn take_in(&mut self, line: Line) {
+        match self.read(line) {
+            Ok(None) => {}
+            Ok(Some(Value::Array(values))) => self.take_in_batch(values).await,
+            Ok(Some(value)) => match strict::message(value) {
+                Ok(message) => self.admit(message).await,
+                Err(refused) => self.write(Some(refused.answer().to_string())).await,
+            },
+            Err(refused) => self.write(Some(refused.answer().to_string())).await,
         }
     }
 
-    /// Lets a message through to rmcp, or not; before the handshake, rmcp takes few.
-    fn admit(&mut self, message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
+    fn read(&self, line: Line) -> Result<Option<Value>, Refused> {
+        match line {
+            Line::TooLong => Err(Refused::too_long("4 MiB")),
+            Line::Text(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => Ok(None),
+            Line::Text(bytes) => strict::json(&bytes).map(Some),
+        }
+    }
+
+    /// The answers to a batch are one array, in which what asks nothing has no place.
+    async fn take_in_batch(&mut self, values: Vec<Value>) {
+        let messages = match strict::batch(values, self.agreed.as_ref()) {
+            Ok(messages) => messages,
+            Err(refused) => return self.write(Some(refused.answer().to_string())).await,
+        };
+        let (mut waits_for, mut answers, mut good) = (HashSet::new(), Vec::new(), Vec::new());
+        for message in messages {
+            match message.and_then(|message| self.not_asked_already(message)) {
+                Ok(message) => {
+                    if let ClientJsonRpcMessage::Request(request) = &message {
+                        waits_for.insert(request.id.clone());
+                    }
+                    good.push(message);
+                }
+                Err(refused) => answers.push(refused.answer().to_string()),
+            }
+        }
+        let text = self.owed.batch(waits_for, answers);
+        self.write(text).await;
+        for message in good {
+            self.admit(message).await;
+        }
+    }
+
+    /// Two answers of one id could not be told apart.
+    fn not_asked_already(&self, message: ClientJsonRpcMessage) -> Result<ClientJsonRpcMessage, Refused> {
+        match &message {
+            ClientJsonRpcMessage::Request(request) if self.owed.has(&request.id) => Err(Refused {
+                id: request.id.clone().into_json_value(),
+                code: -32600,
+                message: "Invalid Request: a request of this id is being worked on".to_owned(),
+            }),
+            _ => Ok(message),
+        }
+    }
+
+    /// Queues a message for rmcp, or not; before the handshake, rmcp takes few.
+    async fn admit(&mut self, message: ClientJsonRpcMessage) {
         match &message {
             ClientJsonRpcMessage::Request(request) => {
                 self.owed.add(request.id.clone());
-                if self.opened {
-                    return Some(message);
+                if let ClientRequest::InitializeRequest(request) = &request.request {
+                    self.agreed = Some(request.params.protocol_version.clone());
                 }
-                match &request.request {
-                    ClientRequest::InitializeRequest(_) => self.opened = true,
-                    ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => {}
-                    other => match other.get_meta().protocol_version() {
-                        // rmcp answers what is wrong with it, and goes on waiting.
-                        Some(version) if version != ProtocolVersion::V_2026_07_28 => {}
-                        Some(version) => {
-                            self.opened = other.get_meta().missing_required_keys(&version).is_empty()
-                        }
-                        None => return self.open_for(message),
-                    },
+                if !self.opened && self.opens(&request.request) == Opening::Needed {
+                    self.open();
                 }
-                Some(message)
             }
             ClientJsonRpcMessage::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) = &notification.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
-                    self.owed.settle(id);
+                    let whole = self.owed.cancelled(id);
+                    self.write(whole).await;
                 }
-                self.opened.then_some(message)
+                if !self.opened {
+                    return;
+                }
             }
-            _ => self.opened.then_some(message),
+            _ if !self.opened => return,
+            _ => {}
         }
+        self.queue.push_back(message);
+    }
+
+    /// Notes what a request before any handshake opens, and says whether it needs one made up.
+    fn opens(&mut self, request: &ClientRequest) -> Opening {
+        match request {
+            ClientRequest::InitializeRequest(_) => self.opened = true,
+            ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => {}
+            other => match other.get_meta().protocol_version() {
+                // rmcp answers what is wrong with it, and goes on waiting.
+                Some(version) if version != ProtocolVersion::V_2026_07_28 => {}
+                Some(version) => self.opened = other.get_meta().missing_required_keys(&version).is_empty(),
+                None => return Opening::Needed,
+            },
+        }
+        Opening::AsItIs
     }
 
     /// Makes up the handshake that a client left out.
-    fn open_for(&mut self, message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
+    fn open(&mut self) {
         self.opened = true;
         let params =
             InitializeRequestParams::new(ClientCapabilities::default(), Implementation::new("unknown", "0"))
                 .with_protocol_version(ProtocolVersion::V_2025_11_25);
         let request = ClientRequest::InitializeRequest(InitializeRequest::new(params));
         let initialized = ClientNotification::InitializedNotification(InitializedNotification::default());
-        self.made_up.push_back(ClientJsonRpcMessage::notification(initialized));
-        self.made_up.push_back(message);
-        Some(ClientJsonRpcMessage::request(request, RequestId::String(SEED_ID.into())))
+        self.queue.push_back(ClientJsonRpcMessage::request(request, RequestId::String(SEED_ID.into())));
+        self.queue.push_back(ClientJsonRpcMessage::notification(initialized));
     }
+}
+
+/// Whether a request needs a handshake to be made up.
+#[derive(PartialEq)]
+enum Opening {
+    Needed,
+    AsItIs,
 }
 
 impl Transport<RoleServer> for Stdio {
@@ -243,8 +245,14 @@ impl Transport<RoleServer> for Stdio {
                 return Ok(());
             }
             let text = serde_json::to_string(&message)?;
-            let output = output.ok_or(std::io::ErrorKind::BrokenPipe)?;
-            output.send(text).await.map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+            let text = match &id {
+                Some(id) => owed.answer(id, text),
+                None => Some(text),
+            };
+            if let Some(text) = text {
+                let output = output.ok_or(std::io::ErrorKind::BrokenPipe)?;
+                output.send(text).await.map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+            }
             if let Some(id) = id {
                 owed.settle(&id);
             }
@@ -254,7 +262,7 @@ impl Transport<RoleServer> for Stdio {
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
-            if let Some(message) = self.made_up.pop_front() {
+            if let Some(message) = self.queue.pop_front() {
                 return Some(message);
             }
             let Some(line) = self.lines.recv().await else {
@@ -262,11 +270,7 @@ impl Transport<RoleServer> for Stdio {
                 self.owed.all_settled().await;
                 return None;
             };
-            if let Some(message) = self.parse(line).await
-                && let Some(message) = self.admit(message)
-            {
-                return Some(message);
-            }
+            self.take_in(line).await;
         }
     }
 
