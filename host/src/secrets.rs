@@ -1,182 +1,29 @@
 //! The threat: a secret in an answer of Proxmox VE that reaches the tools, and through them the model and
-//! whoever keeps its transcripts. It is taken out before the component sees it.
-//!
-//! What is found: members whose name says so ([`proxmox_audit::answers`]), those that only the method tells
-//! about ([`ALSO`]), and in all other text what has the look of a key or a password. Passwords in a sentence
-//! cannot be found. What a tool was called for stays as it is ([`ASKED_FOR`]).
+//! whoever keeps its transcripts. It is taken out before the component sees it. What is one, and where,
+//! [`proxmox_audit::bodies`] knows.
 //!
 //! The word that stands in place of a secret must not be written back over it, so a change that holds it is
 //! refused.
 
 use http::StatusCode;
 use proxmox_api::{Method, Verb};
-use proxmox_audit::{answers, parameters};
+use proxmox_audit::bodies;
+pub use proxmox_audit::bodies::TAKEN_OUT;
+pub(crate) use proxmox_audit::bodies::text;
 use proxmox_gate::RawRequest;
-use serde_json::{Map, Value};
 
-/// What stands in place of a secret.
-pub const TAKEN_OUT: &str = "[taken out by proxmox-mcp]";
-
-/// Members that are secret in the answers of one method.
-struct Also {
-    verb: Verb,
-    path: &'static str,
-    names: &'static [&'static str],
-}
-
-const fn also(verb: Verb, path: &'static str, names: &'static [&'static str]) -> Also {
-    Also { verb, path, names }
-}
-
-/// A new API token is taken out too: whoever has it does not need this program any more.
-static ALSO: &[Also] = &[
-    also(Verb::Post, "/access/users/{userid}/token/{tokenid}", &["value"]),
-    also(Verb::Put, "/access/users/{userid}/token/{tokenid}", &["value"]),
-    also(Verb::Get, "/access/users", &["keys"]),
-    also(Verb::Get, "/access/users/{userid}", &["keys"]),
-    also(Verb::Post, "/access/tfa/{userid}", &["recovery", "challenge"]),
-    also(Verb::Get, "/cluster/acme/plugins", &["data"]),
-    also(Verb::Get, "/cluster/acme/plugins/{id}", &["data"]),
-    also(Verb::Get, "/cluster/metrics/server", &["otel-headers"]),
-    also(Verb::Get, "/cluster/metrics/server/{id}", &["otel-headers"]),
-    also(Verb::Get, "/cluster/notifications/endpoints/webhook", &["header"]),
-    also(Verb::Get, "/cluster/notifications/endpoints/webhook/{name}", &["header"]),
-    also(Verb::Get, "/cluster/sdn/dns", &["key"]),
-    also(Verb::Get, "/cluster/sdn/dns/{dns}", &["key"]),
-    also(Verb::Get, "/nodes/{node}/subscription", &["key"]),
-];
-
-/// What a program in a guest printed, or what a file in it holds: a call for that is a call for just this.
-static ASKED_FOR: &[&str] = &[
-    "/nodes/{node}/qemu/{vmid}/agent/exec-status",
-    "/nodes/{node}/qemu/{vmid}/agent/file-read",
-    // Served to everybody; it speaks of passwords and holds none.
-    "/pve-docs/api-viewer/apidoc.js",
-];
-
-/// Members that hold the value of what `key` or `name` beside them names.
-const VALUES: &[&str] = &["value", "pending", "old", "new", "default"];
-
-/// The answer without secrets; `None` where there are none. An answer that is no JSON is looked at as text.
+/// The answer without secrets; `None` where there are none.
 pub(crate) fn taken_out(method: &Method, status: StatusCode, body: &[u8]) -> Option<Vec<u8>> {
-    if ASKED_FOR.contains(&method.path) {
-        return None;
-    }
-    let also = ALSO.iter().find(|also| also.verb == method.verb && also.path == method.path);
-    if also.is_none() && !answers::may_hold_secrets(body) {
-        return None;
-    }
-    let Ok(mut answer) = serde_json::from_slice::<Value>(body) else {
-        return text(&String::from_utf8_lossy(body)).map(String::into_bytes);
-    };
-    // Of an error, the names are those of parameters, and the values say what is wrong with them.
-    let walk = match status.is_success() {
-        true => Walk { also: also.map_or(&[], |also| also.names), by_name: true },
-        false => Walk { also: &[], by_name: false },
-    };
-    // The names of the envelope (`data`, `message`) say nothing about what is in it.
-    let taken = match &mut answer {
-        Value::Object(envelope) => envelope.values_mut().fold(false, |taken, part| walk.value(part) | taken),
-        other => walk.value(other),
-    };
-    taken.then(|| answer.to_string().into_bytes())
-}
-
-/// The text without what has the look of a secret; `None` where nothing has.
-pub(crate) fn text(text: &str) -> Option<String> {
-    let parts = answers::secret_parts(text);
-    let mut shown = String::new();
-    let mut at = 0;
-    for part in &parts {
-        shown.push_str(text.get(at..part.start).unwrap_or_default());
-        shown.push_str(TAKEN_OUT);
-        at = part.end;
-    }
-    shown.push_str(text.get(at..).unwrap_or_default());
-    (!parts.is_empty()).then_some(shown)
+    bodies::taken_out(method.verb.as_str(), method.path, status.is_success(), body)
 }
 
 /// Whether the request would write the word back that stands in place of a secret.
 pub(crate) fn writes_back(raw: &RawRequest<'_>) -> bool {
-    fn holds(value: &Value) -> bool {
-        match value {
-            Value::String(text) => text.contains(TAKEN_OUT),
-            Value::Array(items) => items.iter().any(holds),
-            Value::Object(members) => {
-                members.iter().any(|(name, value)| name.contains(TAKEN_OUT) || holds(value))
-            }
-            _ => false,
-        }
-    }
     if raw.verb == Verb::Get.as_str() {
         return false;
     }
     let query = raw.path_and_query.split_once('?').map(|(_, query)| query);
-    parameters(query, Some(raw.body)).values().any(holds)
-}
-
-/// A way through an answer. Each step says whether it took something out.
-struct Walk {
-    /// Names that are secret in this answer.
-    also: &'static [&'static str],
-    /// Whether names count.
-    by_name: bool,
-}
-
-impl Walk {
-    fn value(&self, value: &mut Value) -> bool {
-        match value {
-            Value::String(shown) => match text(shown) {
-                Some(without) => {
-                    *shown = without;
-                    true
-                }
-                None => false,
-            },
-            Value::Array(items) => items.iter_mut().fold(false, |taken, item| self.value(item) | taken),
-            Value::Object(members) => self.members(members),
-            Value::Null | Value::Bool(_) | Value::Number(_) => false,
-        }
-    }
-
-    fn members(&self, members: &mut Map<String, Value>) -> bool {
-        // `{"key": "cipassword", "value": "..."}`
-        let title =
-            ["key", "name"].iter().find_map(|title| members.get(*title)?.as_str()).unwrap_or_default();
-        let title = title.to_owned();
-        let mut taken = false;
-        for (name, value) in members {
-            let name = name.as_str();
-            if self.also.contains(&name) {
-                taken |= hide(value, |_| true);
-            }
-            if self.by_name && VALUES.contains(&name) {
-                taken |= hide(value, |value| answers::is_secret(&title, value));
-            }
-            if self.by_name && answers::may_hold_secrets(name.as_bytes()) {
-                taken |= hide(value, |value| answers::is_secret(name, value));
-            }
-            taken |= self.value(value);
-        }
-        taken
-    }
-}
-
-/// Takes out every text and number in the value that is `secret`. Whether there is one stays visible, and so
-/// does what only says yes or no.
-fn hide(value: &mut Value, secret: impl Fn(&str) -> bool + Copy) -> bool {
-    let says_something = |text: &str| !matches!(text, "" | "0" | "1");
-    match value {
-        Value::String(text) if says_something(text) && secret(text) => {}
-        Value::Number(number) if says_something(&number.to_string()) && secret(&number.to_string()) => {}
-        Value::Array(items) => return items.iter_mut().fold(false, |taken, item| hide(item, secret) | taken),
-        Value::Object(members) => {
-            return members.values_mut().fold(false, |taken, value| hide(value, secret) | taken);
-        }
-        _ => return false,
-    }
-    *value = Value::String(TAKEN_OUT.to_owned());
-    true
+    bodies::writes_back(query, raw.body)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! No secret gets in: all text of an [`Event`] goes through a [`Redactor`] on its way into the file. The same
-//! knowledge serves to keep secrets out of [`answers`].
+//! knowledge serves to keep secrets out of [`answers`] ([`bodies`]).
 //!
 //! Reading order: `event` (what is recorded), `log` (appending), `line` (one line's form), `tail`
 //! (going on after a crash), `verify`, `recorder` (what a full disk does), `redact` (secrets and bounds),
@@ -40,6 +40,6 @@ pub use line::{Digest, Head, HeadError};
 pub use log::{AuditLog, Options, SyncPolicy};
 pub use parameters::parameters;
 pub use recorder::Recorder;
-pub use redact::{Redactor, answers};
+pub use redact::{Redactor, answers, bodies};
 pub use time::rfc3339;
 pub use verify::{Finding, Summary, verify, verify_expect};

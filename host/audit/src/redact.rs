@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use shapes::Doubt;
 
 pub mod answers;
+pub mod bodies;
 mod names;
 mod shapes;
 mod vendors;
