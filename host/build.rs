@@ -16,7 +16,9 @@ fn main() -> Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set")?);
     let root =
         Path::new(&env::var_os("CARGO_MANIFEST_DIR").context("CARGO_MANIFEST_DIR is not set")?).join("..");
-    for part in ["src", "wit", "api/src", "build.rs", "Cargo.toml", "Cargo.lock"] {
+    for part in
+        ["src", "wit", "api/src", "host/gate/src", "host/audit/src", "build.rs", "Cargo.toml", "Cargo.lock"]
+    {
         println!("cargo::rerun-if-changed={}", root.join(part).display());
     }
     println!("cargo::rerun-if-changed=src/code_config.rs");

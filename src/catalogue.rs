@@ -94,6 +94,11 @@ fn step(tool: &Tool, outcome: Outcome) -> Step {
     }
 }
 
+/// The tool of this name, or of this older name.
+pub fn tool(name: &str) -> Option<&'static Tool> {
+    find(name).ok().map(|(tool, _)| tool)
+}
+
 /// The tool of this name, and the alias where it is one.
 pub(crate) fn find(name: &str) -> Result<(&'static Tool, Option<&'static Alias>), Error> {
     if let Some((_, tool)) = tools::ALL.iter().find(|(known, _)| *known == name) {

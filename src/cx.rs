@@ -7,6 +7,7 @@ use proxmox_api::Verb;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub(crate) use self::request::encode_into;
 pub use self::request::{Call, Parameter, Segment};
 use crate::error::{By, Denial, Error, Refusal};
 use crate::tool::Tool;

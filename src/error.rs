@@ -60,6 +60,21 @@ pub enum Kind {
     Defect,
 }
 
+impl Kind {
+    /// Its word for programs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Kind::UnknownTool => "unknown-tool",
+            Kind::Arguments => "bad-arguments",
+            Kind::NotFound => "not-found",
+            Kind::Denied => "denied",
+            Kind::Unreachable => "unreachable",
+            Kind::Failed => "failed",
+            Kind::Defect => "defect",
+        }
+    }
+}
+
 impl Error {
     /// Whose fault it is.
     pub fn kind(&self) -> Kind {

@@ -2,9 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::catalogue::{self, Step};
+use waki::bindings::wasi::clocks::monotonic_clock;
+use waki::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+
+use crate::catalogue::Step;
+use crate::door::{Caller, Failure as Failed, incoming, settings, stdio};
 use crate::error::{Error, Kind};
 use crate::http::Http;
+use crate::server::Clock;
 use crate::tool::Args;
 use crate::{completion, prompts, resources, tools};
 
@@ -13,6 +18,7 @@ mod bindings {
     wit_bindgen::generate!({
         path: "wit",
         world: "server",
+        generate_all,
         with: {
             "wasi:http/outgoing-handler@0.2.2": waki::bindings::wasi::http::outgoing_handler,
             "wasi:http/types@0.2.2": waki::bindings::wasi::http::types,
@@ -23,14 +29,19 @@ mod bindings {
         },
     });
 
+    pub(super) use self::exports::wasi::cli::run::Guest as Run;
+    pub(super) use self::exports::wasi::http::incoming_handler::Guest as IncomingHandler;
+    pub(crate) use self::wasi::cli::stdin::get_stdin;
+
     export!(Component with_types_in self);
 
     use super::Component;
 }
 
+pub(crate) use self::bindings::get_stdin;
 use self::bindings::{
-    Annotations, ApiMethod, Failure, FailureKind, Guest, Outcome, Output, Pending, Piece, Prompt,
-    PromptArgument, Reference, Resource, Tool, ToolCall,
+    Annotations, ApiMethod, Failure, FailureKind, Guest, IncomingHandler, Outcome, Output, Pending, Piece,
+    Prompt, PromptArgument, Reference, Resource, Run, Tool, ToolCall,
 };
 
 struct Component;
@@ -41,11 +52,11 @@ impl Guest for Component {
     }
 
     fn call_tool(name: String, arguments: String) -> Result<Outcome, Failure> {
-        answered(catalogue::call(&Http::INTERNAL, now_ms(), &name, &arguments))
+        answered(|caller| caller.call(SystemClock.now_ms(), &name, &arguments))
     }
 
     fn resume(continuation: String) -> Result<Outcome, Failure> {
-        answered(catalogue::resume(&Http::INTERNAL, now_ms(), &continuation))
+        answered(|caller| caller.resume(SystemClock.now_ms(), &continuation))
     }
 
     fn list_resources() -> Vec<Resource> {
@@ -89,9 +100,45 @@ impl Guest for Component {
     }
 }
 
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+impl Run for Component {
+    fn run() -> Result<(), ()> {
+        stdio::serve()
+    }
+}
+
+impl IncomingHandler for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        incoming::handle(request, out);
+    }
+}
+
+/// Hands over whoever makes calls with the rights that the environment gives.
+///
+/// # Errors
+/// Where a setting is wrong: a sentence for the operator.
+pub(crate) fn with_caller<T>(f: impl FnOnce(Caller<'_>) -> T) -> Result<T, String> {
+    let settings = settings::read(&variable)?;
+    let http = settings.as_ref().map_or(Http::INTERNAL, Http::to);
+    Ok(f(Caller::new(&http, settings.as_ref().map(|settings| &settings.rights))))
+}
+
+/// The value of an environment variable.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The time of the machine.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn sleep_ms(&self, ms: u64) {
+        monotonic_clock::subscribe_duration(ms.saturating_mul(1_000_000)).block();
+    }
 }
 
 fn listed(tool: &crate::tool::Tool) -> Tool {
@@ -160,8 +207,9 @@ fn call(call: crate::tool::ToolCall) -> ToolCall {
     ToolCall { tool: call.tool.to_owned(), arguments: serde_json::Value::Object(call.arguments).to_string() }
 }
 
-fn answered(step: Result<Step, Error>) -> Result<Outcome, Failure> {
-    match step {
+fn answered(step: impl FnOnce(Caller<'_>) -> Result<Step, Failed>) -> Result<Outcome, Failure> {
+    let wrong = |message| Err(Failed { kind: Kind::Unreachable, message });
+    match with_caller(step).unwrap_or_else(wrong) {
         Ok(Step::Done(output)) => {
             Ok(Outcome::Done(Output { text: output.text, data: output.data.to_string() }))
         }
@@ -171,7 +219,7 @@ fn answered(step: Result<Step, Error>) -> Result<Outcome, Failure> {
             progress: pending.progress,
             after_ms: pending.after_ms,
         })),
-        Err(error) => Err(failure(error)),
+        Err(failed) => Err(Failure { kind: kind(failed.kind), message: failed.message }),
     }
 }
 

@@ -3,6 +3,8 @@
 //! waki's own client sends one request after the other and leaves bodies without a length, which
 //! Proxmox VE refuses; so requests are started here, all of them, and then awaited together.
 
+use std::borrow::Cow;
+
 use proxmox_api::Verb;
 use waki::bindings::wasi::http::outgoing_handler;
 use waki::bindings::wasi::http::types::{
@@ -13,6 +15,7 @@ use waki::bindings::wasi::io::poll::{self, Pollable};
 use waki::bindings::wasi::io::streams::StreamError;
 
 use crate::cx::{Request, Response, SendError, Transport};
+use crate::door::settings::Settings;
 
 /// The largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
@@ -25,14 +28,31 @@ const SECOND_NS: u64 = 1_000_000_000;
 
 /// Where requests go.
 pub(crate) struct Http {
-    authority: &'static str,
+    scheme: Scheme,
+    authority: Cow<'static, str>,
+    /// The header `Authorization`, where the component has to add it.
+    authorization: Option<String>,
 }
 
 impl Http {
     /// The host's own way to Proxmox VE: it knows the address and adds the credentials.
-    pub(crate) const INTERNAL: Http = Http { authority: "pve.internal" };
+    pub(crate) const INTERNAL: Http = Http::virtual_at("pve.internal");
     /// Where the host says what it would decide about a request, and sends nothing on.
-    const VERDICTS: Http = Http { authority: "verdict.pve.internal" };
+    const VERDICTS: Http = Http::virtual_at("verdict.pve.internal");
+
+    const fn virtual_at(authority: &'static str) -> Http {
+        Http { scheme: Scheme::Https, authority: Cow::Borrowed(authority), authorization: None }
+    }
+
+    /// Straight to the server that the environment names. Whoever uses this has to see to it that only what is
+    /// granted goes this way.
+    pub(crate) fn to(settings: &Settings) -> Http {
+        Http {
+            scheme: if settings.tls { Scheme::Https } else { Scheme::Http },
+            authority: Cow::Owned(settings.authority.clone()),
+            authorization: Some(settings.authorization.clone()),
+        }
+    }
 }
 
 impl Transport for Http {
@@ -72,11 +92,11 @@ impl Http {
     /// Starts a request and does not wait for its answer.
     fn start(&self, request: &Request) -> Result<FutureIncomingResponse, SendError> {
         let form = request.form.as_deref();
-        let outgoing = OutgoingRequest::new(headers(form)?);
+        let outgoing = OutgoingRequest::new(self.headers(form)?);
         let bad = |()| SendError::Other("the request cannot be expressed".to_owned());
         outgoing.set_method(&method(request.verb)).map_err(bad)?;
-        outgoing.set_scheme(Some(&Scheme::Https)).map_err(bad)?;
-        outgoing.set_authority(Some(self.authority)).map_err(bad)?;
+        outgoing.set_scheme(Some(&self.scheme)).map_err(bad)?;
+        outgoing.set_authority(Some(&self.authority)).map_err(bad)?;
         outgoing.set_path_with_query(Some(&request.path)).map_err(bad)?;
         let body = outgoing.body().map_err(bad)?;
         let future = outgoing_handler::handle(outgoing, Some(timeouts()?)).map_err(error)?;
@@ -86,17 +106,20 @@ impl Http {
         }
         Ok(future)
     }
-}
 
-fn headers(form: Option<&str>) -> Result<Fields, SendError> {
-    let mut entries = vec![("accept".to_owned(), b"application/json".to_vec())];
-    if let Some(form) = form {
-        entries.push(("content-length".to_owned(), form.len().to_string().into_bytes()));
-        if !form.is_empty() {
-            entries.push(("content-type".to_owned(), b"application/x-www-form-urlencoded".to_vec()));
+    fn headers(&self, form: Option<&str>) -> Result<Fields, SendError> {
+        let mut entries = vec![("accept".to_owned(), b"application/json".to_vec())];
+        if let Some(authorization) = &self.authorization {
+            entries.push(("authorization".to_owned(), authorization.clone().into_bytes()));
         }
+        if let Some(form) = form {
+            entries.push(("content-length".to_owned(), form.len().to_string().into_bytes()));
+            if !form.is_empty() {
+                entries.push(("content-type".to_owned(), b"application/x-www-form-urlencoded".to_vec()));
+            }
+        }
+        Fields::from_list(&entries).map_err(|_| SendError::Other("the headers were refused".to_owned()))
     }
-    Fields::from_list(&entries).map_err(|_| SendError::Other("the headers were refused".to_owned()))
 }
 
 fn timeouts() -> Result<RequestOptions, SendError> {

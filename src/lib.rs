@@ -1,8 +1,8 @@
 //! The tools of a Model Context Protocol server for Proxmox VE, as a WASI component.
 //!
 //! The component turns a call's arguments into requests to the Proxmox VE API and the answers into
-//! text and data. It holds no authority: no token, no address, no permission checks. Whoever runs
-//! it does that, at the one way out, `wasi:http/outgoing-handler`.
+//! text and data. Under our host it holds no authority: no token, no address, no permission checks. The
+//! host does that, at the one way out, `wasi:http/outgoing-handler`.
 //!
 //! A short tour, from the outside in:
 //!
@@ -16,6 +16,7 @@
 //! - [`pve`] holds what several tools need to know of Proxmox VE; [`text`], [`foreign`], [`dates`] and [`data`]
 //!   how things are written.
 //! - [`health`] holds the checks that find what is wrong; each is a function of what was fetched.
+//! - [`door`] is the component without our host, and [`server`] the MCP that it speaks there.
 //! - [`tools`] are the tools, one file each. Adding a tool is adding a file.
 //! - [`resources`] names what can be read by URI and [`prompts`] what a person can ask for; both are made of calls of
 //!   tools, and so are the candidates of [`completion`].
@@ -28,6 +29,7 @@ pub mod completion;
 pub mod cx;
 pub mod data;
 pub mod dates;
+pub mod door;
 pub mod error;
 pub mod foreign;
 #[cfg(target_family = "wasm")]
@@ -45,6 +47,7 @@ mod reference;
 pub mod resources;
 pub mod rest;
 mod secret;
+pub mod server;
 pub mod shape;
 pub mod show;
 pub mod table;

@@ -177,7 +177,7 @@ fn variable(segment: &str) -> Option<&str> {
 
 /// Percent-encodes all but the characters that mean nothing anywhere (RFC 3986, unreserved). Proxmox
 /// cuts a value at a bare `=` and splits at `;`.
-fn encode_into(out: &mut String, text: &str) {
+pub(crate) fn encode_into(out: &mut String, text: &str) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |nibble: u8| char::from(HEX.get(usize::from(nibble)).copied().unwrap_or(b'0'));
     for byte in text.bytes() {

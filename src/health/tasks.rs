@@ -1,6 +1,6 @@
 //! Tasks of the cluster (`GET /cluster/tasks`, the latest of each node): those that failed, and those that run.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::DAY;
 use crate::foreign;
@@ -78,6 +78,8 @@ pub fn cut(tasks: &[Entry], now: u64) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     const NOW: u64 = 1_795_340_000;

@@ -175,4 +175,3 @@ fn hide(value: &mut Value, secret: impl Fn(&str) -> bool + Copy) -> bool {
     *value = Value::String(TAKEN_OUT.to_owned());
     true
 }
-
