@@ -13,7 +13,6 @@ use anyhow::{Context, Result};
 use proxmox_api::Method;
 use proxmox_gate::{Gate, Grants, Opening, Scope};
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
 
 use self::offers::Offers;
 use crate::approvals::leave::Leave;
@@ -22,7 +21,7 @@ use crate::boundary::{Boundary, Ledger, Refusal, Rehearsed};
 use crate::catalogue::{Catalogue, Entry};
 use crate::clock::Clock;
 use crate::egress::Egress;
-use crate::engine::{Engine, Failure, FailureKind, Fault, MAX_INSTANCES, Outcome, Output, Pending};
+use crate::engine::{Engine, Failure, FailureKind, Fault, Outcome, Output, Pending};
 use crate::lookup::Lookup;
 use crate::pools::{self, Directory};
 use crate::selection::Selection;
@@ -46,7 +45,6 @@ pub struct Tools {
     wide: Option<Arc<Gate>>,
     catalogue: Catalogue,
     offers: Offers,
-    running: Semaphore,
     safeguards: Arc<Safeguards>,
     selection: Selection,
 }
@@ -104,7 +102,6 @@ impl Tools {
         let listed = engine.list_tools(boundary()).await.context("the component did not list its tools")?;
         let catalogue = Catalogue::new(listed)?;
         let offers = Offers::of(&engine, boundary, &catalogue).await?;
-        let running = Semaphore::new(MAX_INSTANCES as usize);
         Ok(Self {
             engine,
             gate,
@@ -113,7 +110,6 @@ impl Tools {
             wide: None,
             catalogue,
             offers,
-            running,
             safeguards: Arc::default(),
             selection: Selection::default(),
         })
@@ -308,7 +304,7 @@ impl Tools {
 
     async fn step(&self, call: &Call, step: Step<'_>) -> Result<Result<Outcome, Failure>, Fault> {
         // Held while an instance lives, not while a task runs.
-        let _permit = self.running.acquire().await;
+        let _permit = self.engine.turn().await;
         let (gate, wide, egress) = (self.gate.clone(), self.wide.clone(), self.egress.clone());
         let leave = Leave::new(gate, wide, egress, call.consent.clone()).watched(call.eyes.clone());
         let boundary = self.boundary(&call.scope, &call.ledger).with_leave(leave).watched(call.eyes.clone());
@@ -331,7 +327,7 @@ impl Tools {
         let scope = Arc::new(entry.scope(arguments));
         let ledger = Arc::new(Mutex::new(Ledger::default()));
         let text = Value::Object(arguments.clone()).to_string();
-        let _permit = self.running.acquire().await;
+        let _permit = self.engine.turn().await;
         let wide = self.wide.as_ref().unwrap_or(&self.gate).clone();
         let boundary = self.boundary(&scope, &ledger).rehearsing(wide);
         let ended = self.engine.call_tool(boundary, name, &text).await;

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::approvals::Consent;
 use crate::calls::Tools;
-use crate::watch::Watch;
+use crate::watch::{Caller, Watch, called_by};
 pub(crate) use snapshot::Topic;
 use snapshot::{Seen, Snapshot};
 
@@ -97,7 +97,8 @@ impl Feed {
             return;
         }
         self.latest.send_replace(None);
-        tokio::spawn(self.clone().go_on_asking());
+        // On behalf of whoever came first.
+        tokio::spawn(called_by(Caller::current(), self.clone().go_on_asking()));
     }
 
     async fn go_on_asking(self: Arc<Self>) {

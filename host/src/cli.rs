@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::http::settings::HttpOptions;
+
 /// Every variable and what it means, for the help, the manual and the reference.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("PROXMOX_HOST", "address of the server, with or without https:// and port"),
@@ -32,6 +34,14 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PROXMOX_CHANGES_PER_MINUTE", "changes that are let through in a minute"),
     ("PROXMOX_STOP_FILE", "while this file exists, nothing is changed"),
     ("PROXMOX_STOP_CANCELLED_TASKS", "true: a call that is given up stops its task in Proxmox VE, too"),
+    ("PROXMOX_HTTP", "for `serve`: where to speak MCP over HTTP, such as `8080` (this machine alone)"),
+    ("PROXMOX_HTTP_TOKENS", "file that says who may come in over HTTP"),
+    ("PROXMOX_HTTP_CERT", "PEM file of this server's certificate, for HTTPS"),
+    ("PROXMOX_HTTP_KEY", "PEM file of its key"),
+    ("PROXMOX_HTTP_HOSTS", "what clients call this server"),
+    ("PROXMOX_HTTP_ORIGINS", "web pages that may call it"),
+    ("PROXMOX_HTTP_RATE", "requests of one token in a minute (600)"),
+    ("PROXMOX_HTTP_CONNECTIONS", "connections at one time (256)"),
     ("PROXMOX_LOG", "what to log on standard error: error, warn, info, debug"),
 ];
 
@@ -62,8 +72,14 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Speaks MCP on standard input and output (what happens without a command, too)
-    Serve,
+    /// Speaks MCP on standard input and output (what happens without a command, too), or over HTTP
+    Serve(Box<HttpOptions>),
+    /// Makes tokens for those who come in over HTTP
+    Token {
+        /// What to do
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Calls one tool and prints its answer
     Call {
         /// Name of the tool, such as proxmox_get_nodes
@@ -106,6 +122,19 @@ pub enum Command {
         /// What else to do
         #[command(subcommand)]
         command: Option<GrantsCommand>,
+    },
+}
+
+/// What to do about tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Prints a new token, this once, and the line for the file of --http-tokens, which knows it by its digest
+    New {
+        /// Whose token it is; the name stands in the audit log
+        name: String,
+        /// Add the line to this file
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
     },
 }
 

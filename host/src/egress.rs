@@ -3,6 +3,8 @@
 //! [`Egress::send`] takes a [`Permit`], which only the gate can make, and sends exactly what it says to
 //! the one configured server, with the API token. It follows no redirect, keeps connections for reuse,
 //! and repeats a request only where Proxmox cannot have acted on it twice.
+//!
+//! [`collector`] is the way to the operator's OpenTelemetry collector, which has nothing of all that.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -127,6 +129,28 @@ pub struct Egress {
 }
 
 type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+/// The way to a collector of traces and metrics.
+pub(crate) type Collector = Http;
+
+/// The way to the collector that the operator named, with the system's certificate authorities. It knows no API
+/// token.
+///
+/// # Errors
+/// Where the certificate authorities cannot be read.
+pub(crate) fn collector() -> anyhow::Result<Collector> {
+    let config = tls::client_config(&Trust::System, &Refusals::default())?;
+    let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
+    Ok(Client::builder(TokioExecutor::new()).build(connector.wrap_connector(tcp())))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    tcp
+}
 
 impl Egress {
     /// The way out to one server.
@@ -166,19 +190,14 @@ impl Egress {
         Err(failure.unwrap_or_else(|| SendError::AnswerTimeout(self.endpoint.authority())))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     fn connect(&self) -> Result<Http, SendError> {
         let config = tls::client_config(&self.endpoint.trust, &self.refusals)
             .map_err(|error| SendError::Settings(format!("{error:#}")))?;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(config)
             .https_only()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(tcp());
         Ok(Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)

@@ -10,6 +10,7 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{
     Config, Engine as Wasmtime, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder,
@@ -42,7 +43,7 @@ static COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.cw
 /// Memory of one instance, in bytes. A list of 20,000 guests takes about 40 MiB.
 const MAX_MEMORY: usize = 128 << 20;
 /// Instances at one time; further calls wait.
-pub(crate) const MAX_INSTANCES: u32 = 256;
+const MAX_INSTANCES: u32 = 256;
 /// How often a computing instance lets others go on.
 const TICK: Duration = Duration::from_millis(10);
 /// Computing time of one step of a call: 10 s.
@@ -77,6 +78,8 @@ pub struct Engine {
     max_ticks: u32,
     max_step: Duration,
     clock: Option<Clock>,
+    /// One turn for each instance that there may be at one time.
+    turns: Arc<Semaphore>,
 }
 
 struct State {
@@ -156,7 +159,13 @@ impl Engine {
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         let pre = ContractPre::new(linker.instantiate_pre(component)?)?;
         let ticker = Arc::new(Ticker::start(wasmtime)?);
-        Ok(Self { pre, ticker, max_ticks: MAX_TICKS, max_step: MAX_STEP, clock: None })
+        let turns = Arc::new(Semaphore::new(MAX_INSTANCES as usize));
+        Ok(Self { pre, ticker, max_ticks: MAX_TICKS, max_step: MAX_STEP, clock: None, turns })
+    }
+
+    /// Waits until an instance more may be there, for as long as the turn is held.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
     }
 
     /// The tools of the component.

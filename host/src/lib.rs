@@ -11,7 +11,8 @@
 //! | when is a person asked, and what? | [`approvals`] |
 //! | who is in which pool? | [`pools`] |
 //! | what is written down, and what stops changes? | [`watch`] |
-//! | where is MCP spoken? | [`mcp`] |
+//! | what is told to a collector? | [`telemetry`] |
+//! | where is MCP spoken? | [`mcp`], over HTTP [`http`] |
 //! | how is a change of the cluster noticed? | [`changes`] |
 //! | where do settings come from? | [`settings`], [`cli`] |
 //! | which tools are listed? | [`catalogue`], [`selection`], [`reach`] |
@@ -30,6 +31,7 @@ pub mod demo;
 mod echo;
 pub mod egress;
 pub mod engine;
+pub mod http;
 mod lookup;
 pub mod mcp;
 pub mod permissions;
@@ -41,5 +43,6 @@ mod reference;
 pub mod secrets;
 pub mod selection;
 pub mod settings;
+pub mod telemetry;
 pub mod tls;
 pub mod watch;

@@ -10,13 +10,17 @@ use clap::Parser;
 use proxmox_gate::Gate;
 use proxmox_mcp_host::calls::Tools;
 use proxmox_mcp_host::changes::EVERY;
-use proxmox_mcp_host::cli::{AuditCommand, Cli, Command, GrantsCommand, Options};
+use proxmox_mcp_host::cli::{AuditCommand, Cli, Command, GrantsCommand, TokenCommand};
 use proxmox_mcp_host::clock::Clock;
 use proxmox_mcp_host::egress::Egress;
+use proxmox_mcp_host::engine::Engine;
+use proxmox_mcp_host::http::settings::HttpSettings;
+use proxmox_mcp_host::http::team::{self, Team};
 use proxmox_mcp_host::mcp::{self, Server};
 use proxmox_mcp_host::permissions::Permissions;
 use proxmox_mcp_host::selection::Selection;
 use proxmox_mcp_host::settings::{self, Sources};
+use proxmox_mcp_host::telemetry::Telemetry;
 use proxmox_mcp_host::tls::Trust;
 use proxmox_mcp_host::watch::Safeguards;
 use proxmox_mcp_host::{commands, demo};
@@ -33,7 +37,10 @@ fn main() -> ExitCode {
         }
         Some(Command::Completions { shell }) => Ok(commands::shell::completions(*shell)),
         Some(Command::Man { folder }) => commands::shell::man(folder.as_deref()),
-        _ => prepare(&cli.options).and_then(|prepared| run(cli, prepared)),
+        Some(Command::Token { command: TokenCommand::New { name, file } }) => {
+            team::new_token(name, cli.options.profile.as_deref(), file.as_ref()).map(|()| ExitCode::SUCCESS)
+        }
+        _ => prepare(&cli).and_then(|prepared| run(cli, prepared)),
     };
     match done {
         Ok(code) => code,
@@ -52,17 +59,25 @@ struct Prepared {
     /// The same with what may be asked for.
     wide: Option<Gate>,
     egress: Arc<Egress>,
+    login: String,
+    sources: Sources,
+    http: Option<HttpSettings>,
     safeguards: Arc<Safeguards>,
     /// The simulated cluster, which lives as long as this does.
     _sim: Option<proxmox_sim::Sim>,
 }
 
-fn prepare(options: &Options) -> Result<Prepared> {
+fn prepare(cli: &Cli) -> Result<Prepared> {
+    let options = &cli.options;
     let sources = Sources::gather(options)?;
     start_log(&settings::log_level(options, &sources)?);
     if let Some(path) = &sources.file_path {
         tracing::info!(path = %path.display(), "settings file");
     }
+    let http = match &cli.command {
+        Some(Command::Serve(http)) => HttpSettings::gather(http, &sources)?,
+        _ => None,
+    };
     let permissions = Permissions::gather(options, &sources)?;
     let (sim, connection) = match options.demo {
         true => demo::start(options).map(|(sim, connection)| (Some(sim), connection))?,
@@ -76,17 +91,19 @@ fn prepare(options: &Options) -> Result<Prepared> {
         );
     }
     let safeguards = settings::safeguards(options, &sources, &connection.endpoint.authorization)?;
-    let walls =
-        [("PROXMOX_NODE_ALLOWLIST", permissions.nodes()), ("PROXMOX_VMID_ALLOWLIST", permissions.guests())];
-    safeguards.begin(
-        permissions.each().map(|(grant, _)| grant.to_string()).collect(),
-        walls.iter().filter_map(|(name, list)| Some(format!("{name}={}", list.as_ref()?.text))).collect(),
-    );
+    // Over HTTP each token begins with its own.
+    if http.is_none() {
+        safeguards.begin(None, &permissions);
+    }
+    safeguards.note_head("the audit log begins");
     let gate = |grants| Gate::new(grants, permissions.walls().clone(), connection.login.clone());
     let (wide, gate) = (permissions.with_asking().map(gate), gate(permissions.grants().clone()));
     Ok(Prepared {
-        selection: Selection::gather(options, &sources)?,
+        selection: Selection::gather(options, &sources, permissions.profile())?,
         permissions,
+        login: connection.login,
+        sources,
+        http,
         gate,
         wide,
         egress: Egress::new(connection.endpoint),
@@ -100,14 +117,28 @@ fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
     let clock = cli.options.clock.map(Clock::set_to);
     let code = runtime.block_on(async {
+        if let Some(telemetry) = Telemetry::start()? {
+            prepared.safeguards.tell(telemetry);
+        }
+        if let Some(http) = prepared.http {
+            let team = Team {
+                engine: Engine::load()?.at(clock),
+                options: cli.options,
+                sources: prepared.sources,
+                login: prepared.login,
+                egress: prepared.egress,
+                safeguards: prepared.safeguards.clone(),
+            };
+            return team.serve(&http, asked_to_stop()).await.map(|()| ExitCode::SUCCESS);
+        }
         let tools = Tools::load(prepared.gate, prepared.egress, clock).await?.guarded(prepared.safeguards.clone());
         let tools = tools.selecting(prepared.selection)?;
         let tools = Arc::new(match prepared.wide {
             Some(wide) => tools.asking(wide),
             None => tools,
         });
-        match cli.command.unwrap_or(Command::Serve) {
-            Command::Serve => {
+        match cli.command.unwrap_or_else(|| Command::Serve(Box::default())) {
+            Command::Serve(_) => {
                 if std::io::stdin().is_terminal() {
                     eprintln!(
                         "proxmox-mcp waits for an MCP client on standard input. To try it by hand: proxmox-mcp call proxmox_get_nodes"
@@ -123,7 +154,9 @@ fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
             Command::Call { tool, arguments, json } => commands::call::run(&tools, &tool, &arguments, json).await,
             Command::Tools { json } => commands::tools::run(&tools, json),
             // Done before anything was prepared.
-            Command::Audit { .. } | Command::Completions { .. } | Command::Man { .. } => Ok(ExitCode::SUCCESS),
+            Command::Audit { .. } | Command::Token { .. } | Command::Completions { .. } | Command::Man { .. } => {
+                Ok(ExitCode::SUCCESS)
+            }
             Command::Grants { json, command: None } => {
                 commands::grants::run(&tools, &prepared.permissions, json)
             }
@@ -132,6 +165,7 @@ fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
             }
         }
     });
+    runtime.block_on(prepared.safeguards.end_telling());
     prepared.safeguards.note_head("the audit log ends");
     // The thread that reads standard input cannot be interrupted.
     runtime.shutdown_background();

@@ -35,6 +35,12 @@ pub struct Profile {
     pub vmids: Option<String>,
     /// Whether it grants everything that the API token may do.
     pub elevated: bool,
+    /// Toolsets to offer, separated by commas.
+    pub toolsets: Option<String>,
+    /// Tools to turn off, separated by commas.
+    pub exclude_tools: Option<String>,
+    /// Whether every tool that changes something is off.
+    pub read_only: bool,
 }
 
 /// What is wrong with the file or the name. `Display` is the text for the operator.
@@ -112,6 +118,10 @@ struct Section {
     vmids: Option<Spanned<List>>,
     #[serde(default)]
     elevated: bool,
+    toolsets: Option<List>,
+    exclude_tools: Option<List>,
+    #[serde(default)]
+    read_only: bool,
 }
 
 /// `"100,200-299"`, `[100, "200-299"]` or `100`.
@@ -174,6 +184,9 @@ impl Section {
             nodes: self.nodes.as_ref().map(|list| list.get_ref().text()),
             vmids: self.vmids.as_ref().map(|list| list.get_ref().text()),
             elevated: self.elevated,
+            toolsets: self.toolsets.as_ref().map(List::text),
+            exclude_tools: self.exclude_tools.as_ref().map(List::text),
+            read_only: self.read_only,
         }
     }
 }

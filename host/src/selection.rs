@@ -4,6 +4,7 @@
 
 use crate::catalogue::{Catalogue, Entry};
 use crate::cli::Options;
+use crate::profiles::Profile;
 use crate::settings::{SettingsError, Sources, boolean, wrong};
 
 /// What stands for all toolsets.
@@ -25,21 +26,30 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Reads the flags, or else the variables.
+    /// Reads the flags, or else the variables, or else the profile. What one place turns off stays off.
     ///
     /// # Errors
     /// Where one of them cannot be understood.
-    pub fn gather(options: &Options, sources: &Sources) -> Result<Self, SettingsError> {
+    pub fn gather(
+        options: &Options,
+        sources: &Sources,
+        profile: Option<&Profile>,
+    ) -> Result<Self, SettingsError> {
         let read_only = match sources.get("PROXMOX_READ_ONLY") {
             Some(text) if !options.read_only => boolean("PROXMOX_READ_ONLY", text)?,
             _ => options.read_only,
         };
         let list = |flag, name| sources.flag_or(flag, name).map(words);
+        let toolsets = list(&options.toolsets, "PROXMOX_TOOLSETS");
+        let tools = list(&options.tools, "PROXMOX_TOOLS");
+        let of_profile = profile.and_then(|profile| profile.toolsets.as_deref()).map(words);
+        let mut excluded = list(&options.exclude_tools, "PROXMOX_EXCLUDE_TOOLS").unwrap_or_default();
+        excluded.extend(profile.and_then(|p| p.exclude_tools.as_deref()).map(words).unwrap_or_default());
         Ok(Self {
-            toolsets: list(&options.toolsets, "PROXMOX_TOOLSETS"),
-            tools: list(&options.tools, "PROXMOX_TOOLS"),
-            excluded: list(&options.exclude_tools, "PROXMOX_EXCLUDE_TOOLS").unwrap_or_default(),
-            read_only,
+            toolsets: toolsets.or_else(|| of_profile.filter(|_| tools.is_none())),
+            tools,
+            excluded,
+            read_only: read_only || profile.is_some_and(|profile| profile.read_only),
         })
     }
 
@@ -157,7 +167,8 @@ mod tests {
 
     fn select(options: Options, variables: &[(&str, &str)]) -> Result<(Vec<String>, Vec<String>), String> {
         let catalogue = catalogue();
-        let selection = Selection::gather(&options, &Sources::of(variables)).map_err(|e| e.to_string())?;
+        let selection =
+            Selection::gather(&options, &Sources::of(variables), None).map_err(|e| e.to_string())?;
         selection.check(&catalogue).map_err(|e| e.to_string())?;
         let those = |keep: &dyn Fn(&Entry) -> bool| {
             catalogue.entries().iter().filter(|e| keep(e)).map(|e| e.tool.name.clone()).collect::<Vec<_>>()

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use proxmox_api::Method;
@@ -14,7 +14,9 @@ use proxmox_gate::{Permit, RawRequest};
 use serde_json::{Map, Value};
 
 use crate::approvals::Reply;
-use crate::calls::{Answer, Attempt};
+use crate::calls::Answer;
+use crate::permissions::Permissions;
+use crate::telemetry::{self, Span, Telemetry};
 
 /// The operator's audit log and brakes. The default has neither.
 #[derive(Debug, Default)]
@@ -24,11 +26,38 @@ pub struct Safeguards {
     /// Tells the calls of one process apart from those of another.
     process: String,
     calls: AtomicU64,
-    client: Mutex<String>,
     /// Whether a task is to be stopped whose call was given up.
     stops_cancelled: bool,
     /// Tasks whose call was given up, until somebody stops them. Kept only where they are to be stopped.
-    orphans: Mutex<Vec<String>>,
+    /// Each with the token of whoever made the call.
+    orphans: Mutex<Vec<(Option<Arc<str>>, String)>>,
+    telemetry: OnceLock<Telemetry>,
+}
+
+/// Who makes a call.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The name of the token that opened the door; none on standard input and output.
+    pub token: Option<Arc<str>>,
+    /// What the client calls itself.
+    pub client: String,
+}
+
+impl Caller {
+    /// Whoever the work at hand is done for.
+    pub fn current() -> Self {
+        CALLER.try_with(Clone::clone).unwrap_or_default()
+    }
+}
+
+tokio::task_local! {
+    // Not handed down from function to function: nothing between here and the door has a say in it.
+    static CALLER: Caller;
+}
+
+/// Does this work on behalf of a caller. Work in a task of its own begins anew: wrap it there.
+pub async fn called_by<T>(caller: Caller, work: impl Future<Output = T>) -> T {
+    CALLER.scope(caller, work).await
 }
 
 impl Safeguards {
@@ -48,16 +77,41 @@ impl Safeguards {
         self.stops_cancelled
     }
 
-    /// The tasks to be stopped since their calls were given up; each is named once.
-    pub(crate) fn orphans(&self) -> Vec<String> {
-        std::mem::take(&mut *locked(&self.orphans))
+    /// The tasks of this token's calls that are to be stopped since those were given up; each is named once.
+    pub(crate) fn orphans(&self, token: Option<&str>) -> Vec<String> {
+        let mut orphans = locked(&self.orphans);
+        let (theirs, others) = orphans.drain(..).partition(|(owner, _)| owner.as_deref() == token);
+        *orphans = others;
+        let theirs: Vec<(Option<Arc<str>>, String)> = theirs;
+        theirs.into_iter().map(|(_, upid)| upid).collect()
     }
 
-    /// Records that the server begins, with what is in force.
-    pub fn begin(&self, grants: Vec<String>, walls: Vec<String>) {
+    /// Tells a collector, too, from now on.
+    pub fn tell(&self, telemetry: Telemetry) {
+        // There is one; a second would be the same.
+        drop(self.telemetry.set(telemetry));
+    }
+
+    /// Ends what is told to a collector, once all of it is there.
+    pub async fn end_telling(self: &Arc<Self>) {
+        let all = self.clone();
+        drop(tokio::task::spawn_blocking(move || all.telemetry.get().map(Telemetry::end)).await);
+    }
+
+    /// Records that the server begins, with what is in force: for everybody, or for whoever has this token.
+    pub fn begin(&self, token: Option<&str>, permissions: &Permissions) {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        self.recorder.record_read(&Event::Start { version, grants, walls });
-        self.note_head("the audit log begins");
+        let walls = [
+            ("PROXMOX_NODE_ALLOWLIST", permissions.nodes()),
+            ("PROXMOX_VMID_ALLOWLIST", permissions.guests()),
+        ];
+        let walls = walls.iter().filter_map(|(name, list)| Some(format!("{name}={}", list.as_ref()?.text)));
+        self.recorder.record_read(&Event::Start {
+            version,
+            principal: token.map(str::to_owned),
+            grants: permissions.each().map(|(grant, _)| grant.to_string()).collect(),
+            walls: walls.collect(),
+        });
     }
 
     /// The place to note the end of the log elsewhere: without that, lines cut off at its end cannot be missed.
@@ -65,11 +119,6 @@ impl Safeguards {
         if let Some(log) = self.recorder.log() {
             tracing::info!(head = %log.head(), file = %log.path().display(), "{when}");
         }
-    }
-
-    /// Notes who the client says it is.
-    pub fn called_by(&self, client: &str) {
-        client.clone_into(&mut locked(&self.client));
     }
 
     /// Records what a person said when asked on account of a call.
@@ -96,8 +145,9 @@ impl Safeguards {
         Arc::new(Watch {
             safeguards: self.clone(),
             call: again.map_or_else(new, str::to_owned),
-            client: locked(&self.client).clone(),
+            caller: Caller::current(),
             begun: Instant::now(),
+            span: self.telemetry.get().map(Telemetry::call),
             tasks: Mutex::default(),
         })
     }
@@ -134,8 +184,9 @@ impl Held {
 pub(crate) struct Watch {
     safeguards: Arc<Safeguards>,
     call: String,
-    client: String,
+    caller: Caller,
     begun: Instant,
+    span: Option<Span>,
     tasks: Mutex<Tasks>,
 }
 
@@ -159,6 +210,7 @@ pub(crate) struct Sending {
     /// The line that tells of it already: that of a change.
     line: Option<u64>,
     sent: Instant,
+    span: Option<Span>,
 }
 
 impl Watch {
@@ -169,6 +221,9 @@ impl Watch {
 
     /// Records a request that was refused, as the component wrote it.
     pub(crate) fn refused(&self, raw: &RawRequest<'_>, code: &str) {
+        if let Some(telemetry) = self.safeguards.telemetry.get() {
+            telemetry.refused(code);
+        }
         if self.safeguards.is_recording() {
             let decision = Decision::Refused(code.to_owned());
             let event = self.request(By::Tool, raw.verb, raw.path_and_query, raw.body, decision, None);
@@ -205,10 +260,15 @@ impl Watch {
         self.sending(By::Host, permit, leave)
     }
 
+    fn telling(&self) -> Option<(&Telemetry, &Span)> {
+        self.safeguards.telemetry.get().zip(self.span.as_ref())
+    }
+
     fn sending(&self, by: By, permit: &Permit, leave: impl FnOnce() -> String) -> Sending {
         let leave = if self.safeguards.is_recording() { leave() } else { String::new() };
         let (method, target) = (permit.method(), permit.path_and_query().to_owned());
-        Sending { by, method, target, leave, line: None, sent: Instant::now() }
+        let span = self.telling().map(|(telemetry, call)| telemetry.request(call, method));
+        Sending { by, method, target, leave, line: None, sent: Instant::now(), span }
     }
 
     /// The line is on the disk before the change is made, and that takes milliseconds.
@@ -227,10 +287,13 @@ impl Watch {
 
     /// Records how a request was answered; `None` where it was not.
     pub(crate) fn answered(&self, sending: Sending, status: Option<u16>) {
+        if let Some((telemetry, span)) = self.safeguards.telemetry.get().zip(sending.span.as_ref()) {
+            telemetry.request_ended(span, sending.method, status, sending.sent.elapsed());
+        }
         if !self.safeguards.is_recording() {
             return;
         }
-        let Sending { by, method, target, leave, line, sent } = sending;
+        let Sending { by, method, target, leave, line, sent, .. } = sending;
         let event = match line {
             Some(request) => {
                 Event::Answer { call: self.call.clone(), request, status, duration_ms: milliseconds(sent) }
@@ -292,7 +355,8 @@ impl Watch {
         }
         tracing::warn!(tool, tasks = %running.join(", "), "the call was given up; its task goes on in Proxmox VE");
         if self.safeguards.stops_cancelled {
-            locked(&self.safeguards.orphans).extend(running.iter().cloned());
+            let token = self.caller.token.clone();
+            locked(&self.safeguards.orphans).extend(running.iter().map(|upid| (token.clone(), upid.clone())));
         }
         running
     }
@@ -300,25 +364,32 @@ impl Watch {
     /// Records the end of the call.
     fn over(&self, tool: &str, arguments: &Map<String, Value>, end: End<'_>) {
         let goes_on = if matches!(end, End::GivenUp) { self.given_up(tool) } else { Vec::new() };
-        if !self.safeguards.is_recording() {
-            return;
-        }
         let (outcome, kind) = match end {
             End::Over(Answer::Done { .. }) => ("done", None),
-            End::Over(Answer::Failed { kind, .. }) => ("failed", Some((*kind).to_owned())),
+            End::Over(Answer::Failed { kind, .. }) => ("failed", Some(*kind)),
             End::Asks => ("asks", None),
             End::Waits => ("waits", None),
             End::GivenUp => ("cancelled", None),
         };
+        if let Some((telemetry, span)) = self.telling() {
+            // What is no name of a tool may be anything.
+            let tool = if kind == Some("unknown-tool") { "unknown" } else { tool };
+            let end = telemetry::End { outcome, kind, lasted: self.begun.elapsed() };
+            telemetry.call_ended(span, tool, self.caller.token.as_deref(), &end);
+        }
+        if !self.safeguards.is_recording() {
+            return;
+        }
         let vmid = arguments.get("vmid").and_then(|v| v.as_u64().or_else(|| v.as_str()?.parse().ok()));
         self.safeguards.recorder.record_read(&Event::Call {
             id: self.call.clone(),
-            client: self.client.clone(),
+            principal: self.caller.token.as_deref().map(str::to_owned),
+            client: self.caller.client.clone(),
             tool: tool.to_owned(),
             vmid: vmid.and_then(|vmid| u32::try_from(vmid).ok()),
             node: arguments.get("node").and_then(Value::as_str).map(str::to_owned),
             outcome: outcome.to_owned(),
-            kind,
+            kind: kind.map(str::to_owned),
             duration_ms: milliseconds(self.begun),
             goes_on,
             arguments: arguments.clone(),

@@ -1,12 +1,16 @@
-// The official TypeScript client, version 2 in each of its modes and version 1, against the demo cluster.
+// The official TypeScript client, version 2 in each of its modes and version 1, against the demo cluster: over stdio,
+// then over HTTP with a token.
 
 import assert from "node:assert/strict";
-import { Client } from "@modelcontextprotocol/client";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as StdioV1 } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
 const server = { command: process.argv[2], args: ["--demo", "--no-env-file", "--allow-elevated"] };
+const url = new URL(process.argv[3]);
+const options = { requestInit: { headers: { Authorization: `Bearer ${process.argv[4]}` } } };
 const info = { name: "clients", version: "1" };
 
 async function converse(name, client, transport) {
@@ -41,7 +45,10 @@ async function converse(name, client, transport) {
 }
 
 for (const mode of ["legacy", "auto", { pin: "2026-07-28" }]) {
-  const client = new Client(info, { capabilities: {}, versionNegotiation: { mode } });
-  await converse(`v2 ${JSON.stringify(mode)}`, client, new StdioClientTransport(server));
+  const client = () => new Client(info, { capabilities: {}, versionNegotiation: { mode } });
+  const name = `v2 ${JSON.stringify(mode)}`;
+  await converse(`${name} stdio`, client(), new StdioClientTransport(server));
+  await converse(`${name} http`, client(), new StreamableHTTPClientTransport(url, options));
 }
-await converse("v1", new ClientV1(info, { capabilities: {} }), new StdioV1(server));
+await converse("v1 stdio", new ClientV1(info, { capabilities: {} }), new StdioV1(server));
+await converse("v1 http", new ClientV1(info, { capabilities: {} }), new HttpV1(url, options));

@@ -18,6 +18,7 @@ mod demo;
 mod grants;
 mod harness;
 mod house;
+mod http;
 mod input;
 mod listing;
 mod oversight;

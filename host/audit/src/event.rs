@@ -11,6 +11,9 @@ pub enum Event {
     Start {
         /// The server's version.
         version: String,
+        /// The name of the token that this is in force for, where each has permissions of its own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
         /// The grants in force, as the operator wrote them (`VM.PowerMgmt@/vms/101`).
         grants: Vec<String>,
         /// The allow-lists and brakes in force, as settings (`PROXMOX_VMID_ALLOWLIST=100-199`).
@@ -20,7 +23,10 @@ pub enum Event {
     Call {
         /// The call. The other events of this call name it.
         id: String,
-        /// Who called, as the MCP client names itself or as it logged in.
+        /// The name of the token that opened the door.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
+        /// Who called, as the MCP client names itself.
         client: String,
         /// The tool.
         tool: String,
@@ -176,6 +182,7 @@ pub(crate) mod samples {
         vec![
             Event::Start {
                 version: "0.1.0".into(),
+                principal: None,
                 grants: vec!["VM.PowerMgmt@/vms/101".into()],
                 walls: vec!["PROXMOX_VMID_ALLOWLIST=100-199".into()],
             },
@@ -199,6 +206,7 @@ pub(crate) mod samples {
     pub(crate) fn call(arguments: &Value) -> Event {
         Event::Call {
             id: "c1".into(),
+            principal: None,
             client: "inspector 1.0".into(),
             tool: "proxmox_start_vm".into(),
             vmid: Some(101),

@@ -123,7 +123,7 @@ impl Tools {
     /// # Errors
     /// Where there is none, or it cannot be read that way.
     pub async fn locate(&self, uri: &str) -> Result<Reading, Unsaid> {
-        let _permit = self.running.acquire().await;
+        let _permit = self.engine.turn().await;
         let found =
             self.engine.locate_resource(self.powerless(), uri).await.map_err(broken)?.map_err(unsaid)?;
         self.reading(found)
@@ -138,7 +138,7 @@ impl Tools {
         name: &str,
         arguments: &Map<String, Value>,
     ) -> Result<Vec<Part>, Unsaid> {
-        let _permit = self.running.acquire().await;
+        let _permit = self.engine.turn().await;
         let arguments = Value::Object(arguments.clone()).to_string();
         let written = self.engine.write_prompt(self.powerless(), name, &arguments).await;
         let pieces = written.map_err(broken)?.map_err(unsaid)?;
@@ -162,7 +162,7 @@ impl Tools {
         argument: &str,
         context: &Map<String, Value>,
     ) -> Result<Option<Reading>, Unsaid> {
-        let _permit = self.running.acquire().await;
+        let _permit = self.engine.turn().await;
         let context = Value::Object(context.clone()).to_string();
         let source = self.engine.completion_source(self.powerless(), of, argument, &context).await;
         source.map_err(broken)?.map_err(unsaid)?.map(|call| self.reading(call)).transpose()
@@ -173,7 +173,7 @@ impl Tools {
     /// # Errors
     /// Where the component fails.
     pub async fn choose(&self, argument: &str, typed: &str, data: &Value) -> Result<Vec<String>, Unsaid> {
-        let _permit = self.running.acquire().await;
+        let _permit = self.engine.turn().await;
         self.engine.complete(self.powerless(), argument, typed, &data.to_string()).await.map_err(broken)
     }
 

@@ -10,6 +10,7 @@ use crate::approvals::{Asker, Consent, LIFETIME, Nobody, Question, Reply, Reques
 use crate::calls::{Answer, Tools};
 use crate::catalogue::Entry;
 use crate::engine::Pending;
+use crate::watch::{Caller, called_by};
 
 /// Calls a tool and prints its answer: text, or with `json` the data. Exit code 1 where it fails.
 ///
@@ -20,20 +21,22 @@ pub async fn run(tools: &Tools, name: &str, pairs: &[String], json: bool) -> Res
         bail!("{} `proxmox-mcp tools` lists them.", tools.unknown(name));
     };
     let arguments = arguments(entry, pairs)?;
-    tools.safeguards().called_by("proxmox-mcp call");
     let show_progress = std::io::stderr().is_terminal();
     let watch = |pending: &Pending| {
         if show_progress {
             eprintln!("… {}", pending.message);
         }
     };
-    let answer = match std::io::stdin().is_terminal() && show_progress {
-        true => tools.call_asking(name, &arguments, watch, &Terminal).await,
-        false => {
-            let nobody = Nobody("there is no terminal to ask at");
-            tools.call_asking(name, &arguments, watch, &nobody).await
+    let call = async {
+        match std::io::stdin().is_terminal() && show_progress {
+            true => tools.call_asking(name, &arguments, watch, &Terminal).await,
+            false => {
+                let nobody = Nobody("there is no terminal to ask at");
+                tools.call_asking(name, &arguments, watch, &nobody).await
+            }
         }
     };
+    let answer = called_by(Caller { token: None, client: "proxmox-mcp call".to_owned() }, call).await;
     let (text, code) = match answer {
         Answer::Done { data, .. } if json => (serde_json::to_string_pretty(&data)?, ExitCode::SUCCESS),
         Answer::Done { text, .. } => (text, ExitCode::SUCCESS),

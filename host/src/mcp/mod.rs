@@ -36,6 +36,7 @@ use crate::catalogue::Entry;
 use crate::changes::{EVERY, Feed};
 use crate::engine::Pending;
 use crate::reach::{Reach, reach};
+use crate::watch::{Caller, called_by};
 use strict::Strict;
 use subscriptions::Subscribed;
 use tasks::Book;
@@ -58,6 +59,8 @@ pub struct Server {
     book: Arc<Book>,
     feed: Arc<Feed>,
     subscribed: Arc<Subscribed>,
+    /// The token that opens the door to it.
+    token: Option<Arc<str>>,
     /// Becomes true when the client will say nothing more, so that no question waits for its answer.
     hung_up: watch::Sender<bool>,
 }
@@ -83,8 +86,20 @@ impl Server {
             seals: Arc::new(Seals::new()?),
             book: Arc::default(),
             subscribed: Arc::default(),
+            token: None,
             hung_up: watch::Sender::new(false),
         })
+    }
+
+    /// The same, for whoever has the token of this name.
+    #[must_use]
+    pub fn for_token(mut self, name: Option<&str>) -> Self {
+        self.token = name.map(Arc::from);
+        self
+    }
+
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
+        Caller { token: self.token.clone(), client: client_name(context) }
     }
 
     /// The same, looking this often for changes that clients subscribed to.
@@ -101,7 +116,7 @@ impl Server {
     /// What is left to do where a client gave a call up: its task goes on, unless the operator wants it stopped.
     async fn given_up(&self, tool: &str) {
         tracing::info!(tool, "cancelled by the client");
-        for upid in self.tools.safeguards().orphans() {
+        for upid in self.tools.safeguards().orphans(self.token.as_deref()) {
             match self.tools.stop(&upid).await {
                 Ok(stopped) => tracing::warn!(tool, upid, stopped, "the task of a call that was given up"),
                 Err(message) => tracing::warn!(tool, upid, "the task was not stopped: {message}"),
@@ -114,13 +129,14 @@ impl Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> CallToolResponse {
-        self.tools.safeguards().called_by(&client_name(&context));
+        let caller = self.caller(&context);
         let (reports, heard) = mpsc::unbounded_channel();
         let progress = tell(context.clone(), heard);
         let watch = move |pending: &Pending| drop(reports.send((pending.message.clone(), pending.progress)));
         let (tool, arguments) = (request.name.clone(), request.arguments.clone().unwrap_or_default());
         // The channel closes with the call, and that ends `progress`: no notification comes after the result.
-        let (mut response, ()) = tokio::join!(self.call_or_ask(request, &context, watch), progress);
+        let call = called_by(caller, self.call_or_ask(request, &context, watch));
+        let (mut response, ()) = tokio::join!(call, progress);
         if let CallToolResponse::Complete(result) = &mut response
             && knows_links(&context)
         {
@@ -266,14 +282,14 @@ impl ServerHandler for Server {
         if self.tools.find(&request.name).is_none() {
             return Err(ErrorData::invalid_params(self.tools.unknown(&request.name), None));
         }
-        let cancelled = context.ct.clone();
+        let (cancelled, caller) = (context.ct.clone(), self.caller(&context));
         let name = request.name.clone();
         let response = tokio::select! {
             response = self.call(request, context) => Some(response),
             () = cancelled.cancelled() => None,
         };
         if response.is_none() {
-            self.given_up(&name).await;
+            called_by(caller, self.given_up(&name)).await;
         }
         response.ok_or_else(|| ErrorData::internal_error("cancelled", None))
     }
@@ -283,8 +299,7 @@ impl ServerHandler for Server {
         request: GetTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        self.tools.safeguards().called_by(&client_name(&context));
-        self.how_far(request, &context).await
+        called_by(self.caller(&context), self.how_far(request, &context)).await
     }
 
     async fn update_task(
@@ -300,8 +315,7 @@ impl ServerHandler for Server {
         request: CancelTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.tools.safeguards().called_by(&client_name(&context));
-        self.stop_task(request, &context).await
+        called_by(self.caller(&context), self.stop_task(request, &context)).await
     }
 
     async fn subscribe(
@@ -309,7 +323,7 @@ impl ServerHandler for Server {
         request: SubscribeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.subscribe_to(request.uri, context.peer).await
+        called_by(self.caller(&context), self.subscribe_to(request.uri, context.peer)).await
     }
 
     async fn unsubscribe(
@@ -326,7 +340,8 @@ impl ServerHandler for Server {
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        self.tell_changes(context).await
+        let caller = Caller { token: self.token.clone(), client: String::new() };
+        called_by(caller, self.tell_changes(context)).await
     }
 
     async fn list_resources(
@@ -360,9 +375,8 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        self.tools.safeguards().called_by(&client_name(&context));
         let mut result = tokio::select! {
-            result = self.read(&request.uri) => result?,
+            result = called_by(self.caller(&context), self.read(&request.uri)) => result?,
             () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
         };
         if is_stateless(&context) {
@@ -391,9 +405,8 @@ impl ServerHandler for Server {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        self.tools.safeguards().called_by(&client_name(&context));
         let result = tokio::select! {
-            result = self.prompt(&request) => result?,
+            result = called_by(self.caller(&context), self.prompt(&request)) => result?,
             () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
         };
         Ok(result.into())
@@ -404,9 +417,8 @@ impl ServerHandler for Server {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        self.tools.safeguards().called_by(&client_name(&context));
         let result = tokio::select! {
-            result = self.completed(request) => result?,
+            result = called_by(self.caller(&context), self.completed(request)) => result?,
             () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
         };
         Ok(result)

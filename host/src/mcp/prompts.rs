@@ -15,6 +15,7 @@ use crate::approvals::Nobody;
 use crate::calls::offers::{Part, Reading};
 use crate::calls::{Answer, Tools};
 use crate::engine;
+use crate::watch::{Caller, called_by};
 
 /// What is taken of one answer, in bytes. The answers of tools are smaller.
 const MAX_ANSWER: usize = 8 << 10;
@@ -73,7 +74,8 @@ async fn put_together(tools: &Arc<Tools>, parts: Vec<Part>) -> String {
             Part::Answer(reading) => {
                 let (tools, at) = (tools.clone(), texts.len());
                 texts.push(String::new());
-                running.spawn(async move { (at, answered(&tools, &reading).await) });
+                let answer = async move { (at, answered(&tools, &reading).await) };
+                running.spawn(called_by(Caller::current(), answer));
             }
         }
     }
