@@ -80,8 +80,8 @@ pub fn choose(argument: &str, typed: &str, data: &Value) -> Vec<String> {
     }
     let mut fitting: Vec<(usize, String)> = Vec::new();
     for (value, also) in candidates {
-        // A value that cannot be shown as it is, is no name of Proxmox VE's.
-        if foreign::line(&value, LONGEST) != value {
+        // A value that cannot be shown as it is, is no name of Proxmox VE's; a table may have shortened one.
+        if foreign::line(&value, LONGEST) != value || value.ends_with('…') {
             continue;
         }
         if let Some(rank) = rank(&typed, &value, &also)

@@ -93,8 +93,7 @@ fn the_best_comes_first_and_nothing_twice() {
 
 #[test]
 fn a_name_that_would_act_on_a_terminal_is_not_offered() {
-    let rows =
-        json!({"rows": [["fine", 1], ["bad\u{1b}[2J", 2], ["two\nlines", 3], ["re\u{202e}versed", 4], []]});
+    let rows = json!({"rows": [["fine", 1], ["bad\u{1b}[2J", 2], ["two\nlines", 3], ["re\u{202e}versed", 4], ["cut sh…", 5], []]});
     assert_eq!(choose("snapshot", "", &rows), ["fine"]);
 }
 

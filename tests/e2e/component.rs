@@ -48,7 +48,17 @@ fn it_imports_standard_interfaces_only_and_neither_files_nor_sockets() {
 #[test]
 fn it_exports_the_contract() {
     let (_, exports) = outermost();
-    for function in ["list-tools", "call-tool", "resume"] {
+    for function in [
+        "list-tools",
+        "call-tool",
+        "resume",
+        "list-resources",
+        "locate-resource",
+        "list-prompts",
+        "write-prompt",
+        "completion-source",
+        "complete",
+    ] {
         assert!(exports.contains(function), "{function} is not among {exports:?}");
     }
 }

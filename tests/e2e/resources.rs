@@ -126,10 +126,15 @@ fn allow_lists_hold_for_resources() {
     let uri = linked(&mut client, "proxmox_get_vms", json!({}));
     assert_eq!(vmids(&read(&mut client, &uri)).len(), 200);
     // Whoever is outside is not there.
-    let (code, message) =
-        refused(&mut client, "proxmox://tools/proxmox_get_guest?arguments=%7B%22vmid%22%3A100%7D");
-    assert_eq!(code, -32002, "{message}");
-    assert!(message.contains("There is no guest 100"), "{message}");
+    for uri in [
+        "proxmox://tools/proxmox_get_guest?arguments=%7B%22vmid%22%3A100%7D",
+        "proxmox://guests/100",
+        "proxmox://guests/100/config",
+    ] {
+        let (code, message) = refused(&mut client, uri);
+        assert_eq!(code, -32002, "{message}");
+        assert!(message.contains("There is no guest 100"), "{message}");
+    }
     assert!(!arrived(&sim).iter().any(|line| line.contains("/100/")), "{:?}", arrived(&sim));
 }
 
@@ -141,12 +146,61 @@ fn a_small_answer_has_no_link_and_nodes_and_storages_are_read_by_their_names() {
         ("proxmox://nodes", "proxmox_get_nodes", "nodes"),
         ("proxmox://vms", "proxmox_get_vms", "guests"),
         ("proxmox://storage", "proxmox_get_storage", "storages"),
+        ("proxmox://guests", "proxmox_get_vms", "guests"),
+        ("proxmox://storages", "proxmox_get_storage", "storages"),
     ] {
         let result = client.call(tool, json!({}));
         assert!(links(&result).is_empty(), "{tool}");
         let data = read(&mut client, uri);
         assert_eq!(data[rows], result["structuredContent"][rows], "{uri}");
         assert!(!data[rows].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn each_thing_has_a_uri() {
+    let sim = few();
+    let mut client = Client::connect(&sim, &["--grant", "Sys.Audit@/"]);
+    // Each of what is listed can be read.
+    let listed = client.request("resources/list", json!({}))["result"]["resources"].clone();
+    let uris: Vec<String> =
+        listed.as_array().unwrap().iter().map(|one| one["uri"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(uris.len(), 8, "{uris:?}");
+    for uri in &uris {
+        assert!(!read(&mut client, uri).as_object().unwrap().is_empty(), "{uri}");
+    }
+    let tasks = read(&mut client, "proxmox://tasks");
+    let upid = tasks["tasks"][0]["upid"].as_str().unwrap().to_owned();
+    let encoded = upid.replace(':', "%3A").replace('@', "%40").replace('!', "%21");
+    for (uri, field, value) in [
+        ("proxmox://nodes/pve1".to_owned(), "node", json!("pve1")),
+        ("proxmox://nodes/pve1/metrics?timeframe=hour".to_owned(), "timeframe", json!("hour")),
+        ("proxmox://nodes/pve1/info/services".to_owned(), "topic", json!("services")),
+        ("proxmox://nodes/pve1/tasks".to_owned(), "running", json!(0)),
+        ("proxmox://guests/101".to_owned(), "name", json!("prod-web-01")),
+        ("proxmox://guests/101/config".to_owned(), "show", json!("config")),
+        ("proxmox://guests/101/snapshots".to_owned(), "show", json!("snapshots")),
+        ("proxmox://guests/101/metrics".to_owned(), "timeframe", json!("day")),
+        ("proxmox://storages/local".to_owned(), "missing", json!([])),
+        (format!("proxmox://tasks/{encoded}"), "upid", json!(upid)),
+        (format!("proxmox://tasks/{upid}/log"), "upid", json!(upid)),
+    ] {
+        assert_eq!(read(&mut client, &uri)[field], value, "{uri}");
+    }
+    let on_node = read(&mut client, "proxmox://nodes/pve1/guests");
+    assert!(on_node["guests"].as_array().unwrap().iter().all(|guest| guest["node"] == "pve1"));
+    // Whoever is not there is not found; what cannot be the name of anything is said to be so.
+    for (uri, code, says) in [
+        ("proxmox://guests/999", -32002, "There is no guest 999"),
+        ("proxmox://nodes/pve9", -32002, "pve9"),
+        ("proxmox://guests/1", -32602, "`vmid` is not valid"),
+        ("proxmox://nodes/..%2Fpve1", -32602, "`node` is not valid"),
+        ("proxmox://nodes/pve1/info/everything", -32602, "`topic` is not valid"),
+        ("proxmox://guests/101/metrics?timeframe=decade", -32602, "`timeframe` is not valid"),
+    ] {
+        let (told, message) = refused(&mut client, uri);
+        assert_eq!(told, code, "{uri}: {message}");
+        assert!(message.contains(says), "{uri}: {message}");
     }
 }
 
@@ -188,7 +242,11 @@ fn what_is_not_granted_or_turned_off_is_refused_in_the_hosts_words() {
         .iter()
         .map(|r| r["uri"].as_str().unwrap())
         .collect();
-    assert_eq!(uris, ["proxmox://nodes", "proxmox://storage"]);
+    assert!(!uris.contains(&"proxmox://guests") && uris.contains(&"proxmox://nodes"), "{uris:?}");
+    let templates =
+        client.request("resources/templates/list", json!({}))["result"]["resourceTemplates"].to_string();
+    assert!(!templates.contains("proxmox://nodes/{node}/guests"), "{templates}");
+    assert!(templates.contains("proxmox://guests/{vmid}/config"), "{templates}");
     let (code, message) = refused(&mut client, "proxmox://vms");
     assert_eq!(code, -32602);
     assert!(message.contains("--exclude-tools"), "{message}");
@@ -199,8 +257,9 @@ fn a_uri_that_names_nothing_is_an_error_of_the_clients_revision() {
     let sim = few();
     let mut client = Client::connect(&sim, &[]);
     for (uri, says) in [
-        ("proxmox://guests", "proxmox://vms"),
-        ("file:///etc/passwd", "There is no such resource"),
+        ("proxmox://guest", "proxmox://guests"),
+        ("proxmox://guests/101/unknown", "There is no resource"),
+        ("file:///etc/passwd", "There is no resource"),
         ("proxmox://tools/proxmox_get_vm", "Did you mean `proxmox_get_vms`?"),
     ] {
         let (code, message) = refused(&mut client, uri);
@@ -228,7 +287,7 @@ fn both_eras_have_resources() {
     let discovered = client.request("server/discover", stateless(json!({})));
     assert_eq!(discovered["result"]["capabilities"]["resources"], json!({"subscribe": true}));
     for (method, rows, count) in
-        [("resources/list", "resources", 3), ("resources/templates/list", "resourceTemplates", 1)]
+        [("resources/list", "resources", 8), ("resources/templates/list", "resourceTemplates", 17)]
     {
         let listed = client.request(method, stateless(json!({})));
         assert_eq!(listed["result"][rows].as_array().unwrap().len(), count, "{listed}");
@@ -258,9 +317,11 @@ fn both_eras_have_resources() {
         let result = client.call("proxmox_get_vms", json!({}));
         assert_eq!(links(&result).len(), links_there, "{version}");
         let listed = client.request("resources/templates/list", json!({}));
-        assert_eq!(
-            listed["result"]["resourceTemplates"][0]["uriTemplate"],
-            "proxmox://tools/{tool}{?arguments}"
+        let templates: Vec<&Value> =
+            listed["result"]["resourceTemplates"].as_array().unwrap().iter().collect();
+        assert_eq!(templates.last().unwrap()["uriTemplate"], "proxmox://tools/{tool}{?arguments}");
+        assert!(
+            templates.iter().all(|each| each["title"].is_string() && each["mimeType"] == "application/json")
         );
         assert_eq!(listed["result"].get("ttlMs"), None);
         let read = client.request("resources/read", json!({"uri": "proxmox://nodes"}));
