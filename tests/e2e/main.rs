@@ -29,5 +29,6 @@ mod resources;
 mod secrets;
 mod settings;
 mod shell;
+mod strictness;
 mod subscriptions;
 mod tasks;

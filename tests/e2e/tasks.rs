@@ -242,10 +242,9 @@ fn an_id_that_somebody_made_up_opens_nothing() {
         let mut client = server(&sim, arguments);
         let answer = get(&mut client, &forged(&id));
         let refused = answer["error"]["code"] == -32602;
-        let changed_nothing = is_error(&answer["result"]["result"])
-            && text(&answer["result"]["result"]).contains("changes nothing");
+        let failed = is_error(&answer["result"]["result"]);
         let waits = answer["result"]["status"] == "working";
-        assert!(refused || changed_nothing || waits, "{arguments:?} {id}: {answer}");
+        assert!(refused || failed || waits, "{arguments:?} {id}: {answer}");
         assert!(client.aside.is_empty(), "nobody is asked: {:?}", client.aside);
         assert_eq!(changes(&sim), [""; 0], "{arguments:?} {id}");
     }

@@ -7,7 +7,7 @@ use proxmox_api::Method;
 use proxmox_gate::Denied;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Call, Step, Tools, broken, done, explain, locked, take};
+use super::{Answer, Call, Step, Tools, broken, done, explain, take};
 use crate::approvals::Consent;
 use crate::boundary::Refusal;
 use crate::engine::{Outcome, Pending};
@@ -64,10 +64,11 @@ impl Tools {
             Ok(Ok(Outcome::Pending(pending))) => return Look::Waits(pending),
             Ok(Ok(Outcome::Done(output))) => done(name, output),
             Ok(Err(failure)) => {
+                let ledger = take(&call.ledger);
                 let changes = |refusal: &Refusal| matches!(refusal, Refusal::Denied(Denied::NotDeclared(_)));
-                match locked(&call.ledger).refused.iter().any(changes) {
+                match ledger.refused.iter().any(changes) {
                     true => Answer::Failed { kind: "failed", message: NO_CHANGE.to_owned() },
-                    false => explain(failure, &take(&call.ledger)),
+                    false => explain(failure, &ledger),
                 }
             }
         };

@@ -14,9 +14,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use rmcp::{RoleServer, Service as McpService};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -92,7 +92,7 @@ pub struct Front<S> {
     calls: watch::Sender<usize>,
 }
 
-impl<S: McpService<RoleServer>> Front<S> {
+impl<S: ServerHandler> Front<S> {
     /// Doors for these. `port` is where it listens.
     pub fn new(settings: &HttpSettings, port: u16, principals: Vec<Principal<S>>) -> Arc<Self> {
         let front = Self {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rmcp::{RoleServer, Service};
+use rmcp::ServerHandler;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -68,7 +68,7 @@ impl Listener {
     }
 
     /// Serves until `stop`: then no more connections are taken, calls under way end, and all the rest is closed.
-    pub async fn serve<S: Service<RoleServer>>(self, front: Arc<Front<S>>, stop: impl Future<Output = ()>) {
+    pub async fn serve<S: ServerHandler>(self, front: Arc<Front<S>>, stop: impl Future<Output = ()>) {
         let stopping = CancellationToken::new();
         let room = Arc::new(Semaphore::new(self.connections as usize));
         tokio::select! {
@@ -88,7 +88,7 @@ impl Listener {
     }
 
     /// Takes connections, as many as there is room for; the next ones wait in the system's queue.
-    async fn accept<S: Service<RoleServer>>(
+    async fn accept<S: ServerHandler>(
         &self,
         front: &Arc<Front<S>>,
         room: &Arc<Semaphore>,
@@ -113,7 +113,7 @@ impl Listener {
     }
 }
 
-async fn converse<S: Service<RoleServer>>(
+async fn converse<S: ServerHandler>(
     stream: TcpStream,
     peer: IpAddr,
     tls: Option<TlsAcceptor>,
@@ -131,7 +131,7 @@ async fn converse<S: Service<RoleServer>>(
 }
 
 /// Requests and answers of one connection.
-async fn exchange<S: Service<RoleServer>>(
+async fn exchange<S: ServerHandler>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: IpAddr,
     front: Arc<Front<S>>,

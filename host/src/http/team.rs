@@ -19,7 +19,6 @@ use crate::cli::Options;
 use crate::egress::Egress;
 use crate::engine::Engine;
 use crate::mcp::Server;
-use crate::mcp::strict::Strict;
 use crate::permissions::Permissions;
 use crate::selection::Selection;
 use crate::settings::Sources;
@@ -72,7 +71,7 @@ impl Team {
     }
 
     /// A server for each token of the file; without a file one for whoever is on this machine.
-    async fn principals(&self, file: Option<&Path>) -> Result<Vec<Principal<Strict<Server>>>> {
+    async fn principals(&self, file: Option<&Path>) -> Result<Vec<Principal<Server>>> {
         let Some(file) = file else {
             let (_, server) = self.server(None, None).await?;
             return Ok(vec![Principal { key: None, open: sessions(server) }]);
@@ -110,7 +109,7 @@ impl Team {
     }
 
     /// Reads tokens and profiles again at each SIGHUP. Where that fails, all stays as it was.
-    async fn reload_when_asked(&self, file: &Path, front: &Front<Strict<Server>>) {
+    async fn reload_when_asked(&self, file: &Path, front: &Front<Server>) {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -131,7 +130,7 @@ impl Team {
     }
 }
 
-fn sessions(server: Server) -> Open<Strict<Server>> {
+fn sessions(server: Server) -> Open<Server> {
     Arc::new(move || server.session())
 }
 

@@ -20,7 +20,7 @@ use rmcp::model::{
     CompleteRequestParams, CompleteResult, ContentBlock, DiscoverResult, ErrorData, GetPromptRequestParams,
     GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams,
     InitializeResult, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
+    ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
     ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
     SubscribeRequestParams, SubscriptionFilter, TASKS_EXTENSION_ID, Tool, ToolAnnotations,
     UnsubscribeRequestParams, UpdateTaskParams,
@@ -37,7 +37,6 @@ use crate::changes::{EVERY, Feed};
 use crate::engine::Pending;
 use crate::reach::{Reach, reach};
 use crate::watch::{Caller, called_by};
-use strict::Strict;
 use subscriptions::Subscribed;
 use tasks::Book;
 
@@ -108,9 +107,15 @@ impl Server {
         Self { feed: Feed::new(self.tools.clone(), every), ..self }
     }
 
-    /// What one connection talks to, with subscriptions of its own.
-    pub fn session(&self) -> Strict<Self> {
-        Strict::new(Self { subscribed: Arc::default(), ..self.clone() })
+    /// The same for one connection, with subscriptions of its own.
+    #[must_use]
+    pub fn session(&self) -> Self {
+        Self { subscribed: Arc::default(), ..self.clone() }
+    }
+
+    /// Who answered.
+    fn signature(&self) -> MetaObject {
+        strict::signature(&self.get_info().server_info)
     }
 
     /// What is left to do where a client gave a call up: its task goes on, unless the operator wants it stopped.
@@ -161,6 +166,25 @@ fn knows_links(context: &RequestContext<RoleServer>) -> bool {
 fn client_name(context: &RequestContext<RoleServer>) -> String {
     let named = context.meta.client_info().map(|info| info.name);
     named.or_else(|| Some(context.peer.peer_info()?.client_info.name.clone())).unwrap_or_default()
+}
+
+/// The response with who gave it.
+fn signed(response: CallToolResponse, signature: Option<MetaObject>) -> CallToolResponse {
+    match response {
+        CallToolResponse::Complete(mut result) => {
+            result.meta = signature;
+            result.into()
+        }
+        CallToolResponse::InputRequired(mut result) => {
+            result.meta = signature;
+            result.into()
+        }
+        CallToolResponse::Task(mut result) => {
+            result.meta = signature;
+            CallToolResponse::Task(result)
+        }
+        other => other,
+    }
 }
 
 /// The definition of a tool as MCP writes it.
@@ -265,6 +289,7 @@ impl ServerHandler for Server {
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
             result.cache_scope = Some(CacheScope::Private);
+            result.meta = Some(self.signature());
         }
         Ok(result)
     }
@@ -283,9 +308,10 @@ impl ServerHandler for Server {
             return Err(ErrorData::invalid_params(self.tools.unknown(&request.name), None));
         }
         let (cancelled, caller) = (context.ct.clone(), self.caller(&context));
+        let signature = is_stateless(&context).then(|| self.signature());
         let name = request.name.clone();
         let response = tokio::select! {
-            response = self.call(request, context) => Some(response),
+            response = self.call(request, context) => Some(signed(response, signature)),
             () = cancelled.cancelled() => None,
         };
         if response.is_none() {
@@ -299,7 +325,9 @@ impl ServerHandler for Server {
         request: GetTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        called_by(self.caller(&context), self.how_far(request, &context)).await
+        let mut result = called_by(self.caller(&context), self.how_far(request, &context)).await?;
+        result.meta = Some(self.signature());
+        Ok(result)
     }
 
     async fn update_task(
@@ -353,6 +381,7 @@ impl ServerHandler for Server {
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
             result.cache_scope = Some(CacheScope::Private);
+            result.meta = Some(self.signature());
         }
         Ok(result)
     }
@@ -366,6 +395,7 @@ impl ServerHandler for Server {
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
             result.cache_scope = Some(CacheScope::Private);
+            result.meta = Some(self.signature());
         }
         Ok(result)
     }
@@ -383,6 +413,7 @@ impl ServerHandler for Server {
             // Figures are of this moment.
             result.ttl_ms = Some(0);
             result.cache_scope = Some(CacheScope::Private);
+            result.meta = Some(self.signature());
         }
         Ok(result.into())
     }
@@ -396,6 +427,7 @@ impl ServerHandler for Server {
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
             result.cache_scope = Some(CacheScope::Private);
+            result.meta = Some(self.signature());
         }
         Ok(result)
     }
@@ -405,10 +437,11 @@ impl ServerHandler for Server {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let result = tokio::select! {
+        let mut result = tokio::select! {
             result = called_by(self.caller(&context), self.prompt(&request)) => result?,
             () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
         };
+        result.meta = is_stateless(&context).then(|| self.signature());
         Ok(result.into())
     }
 
@@ -417,10 +450,11 @@ impl ServerHandler for Server {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let result = tokio::select! {
+        let mut result = tokio::select! {
             result = called_by(self.caller(&context), self.completed(request)) => result?,
             () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
         };
+        result.meta = is_stateless(&context).then(|| self.signature());
         Ok(result)
     }
 }

@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Server;
 use super::batches::Owed;
-use super::strict::{self, Refused};
+use super::strict::{self, Refused, Strict};
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 4 << 20;
@@ -42,7 +42,7 @@ const SEED_ID: &str = "proxmox-mcp/no-handshake";
 pub async fn serve(server: Server) -> Result<()> {
     let hung_up = server.hung_up.clone();
     let (stdio, written) = Stdio::start(hung_up)?;
-    let served = match serve_server(server.session(), stdio).await {
+    let served = match serve_server(Strict::new(server.session()), stdio).await {
         Ok(running) => running.waiting().await.map(drop).map_err(Into::into),
         // A client may start the server just to learn what it speaks.
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),

@@ -3,16 +3,17 @@
 //!
 //! * A message that is none, or whose parameters do not fit, gets the error that JSON-RPC has for it.
 //! * A batch is taken where 2025-03-26 was agreed on.
-//! * Each result of the era without a handshake says who gave it.
+//! * Each result of the era without a handshake says who gave it, and tasks are for that era.
 //!
-//! [`Strict`] goes around the server; [`json`], [`message`] and [`batch`] read what came in, before rmcp does.
+//! [`json`], [`message`] and [`batch`] read what came in, before rmcp does; [`Strict`] goes around the server.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData, JsonObject, MetaObject,
-    ProtocolVersion, RequestId, ServerConfig, ServerResult,
+    CancelTaskMethod, ClientJsonRpcMessage, ClientNotification, ClientRequest, ConstString, ErrorCode,
+    ErrorData, GetTaskMethod, Implementation, JsonObject, MetaObject, ProtocolVersion, RequestId,
+    ServerConfig, ServerResult, UpdateTaskMethod,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{RoleServer, Service};
@@ -152,17 +153,25 @@ fn misfit(request: &ClientRequest) -> Option<String> {
     }
 }
 
-/// A server with the corrections that concern requests and results.
+/// What a result of the era without a handshake says about who gave it.
+pub fn signature(server: &Implementation) -> MetaObject {
+    let server = serde_json::to_value(server).unwrap_or_default();
+    MetaObject(JsonObject::from_iter([(SERVER_INFO.to_owned(), server)]))
+}
+
+/// A server that knows no tasks before the era that has them, and whose results all say who gave them, also those that
+/// rmcp makes up for it. Its transport over HTTP takes
+/// no such thing: there the server's own signatures are all there is.
 #[derive(Clone)]
 pub struct Strict<S> {
     server: S,
-    signature: Value,
+    signature: MetaObject,
 }
 
 impl<S: Service<RoleServer>> Strict<S> {
     /// The same server, corrected.
     pub fn new(server: S) -> Self {
-        let signature = serde_json::to_value(server.get_info().server_info).unwrap_or_default();
+        let signature = signature(&server.get_info().server_info);
         Self { server, signature }
     }
 }
@@ -173,15 +182,14 @@ impl<S: Service<RoleServer>> Service<RoleServer> for Strict<S> {
         request: ClientRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
-        if let Some(message) = misfit(&request) {
-            return Err(ErrorData::invalid_params(message, None));
-        }
         let version = context.protocol_version();
         let signs = version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+        if !signs && let Some(method) = of_tasks(&request) {
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None));
+        }
         let mut result = self.server.handle_request(request, context).await?;
         if signs && let Some(meta) = meta(&mut result) {
-            let meta = meta.get_or_insert_with(|| MetaObject(JsonObject::new()));
-            meta.0.entry(SERVER_INFO).or_insert_with(|| self.signature.clone());
+            meta.get_or_insert_with(|| self.signature.clone());
         }
         Ok(result)
     }
@@ -200,6 +208,16 @@ impl<S: Service<RoleServer>> Service<RoleServer> for Strict<S> {
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
         self.server.supported_protocol_versions()
+    }
+}
+
+/// The method of a request about tasks, which rmcp takes for one of every era.
+fn of_tasks(request: &ClientRequest) -> Option<&'static str> {
+    match request {
+        ClientRequest::GetTaskRequest(_) => Some(GetTaskMethod::VALUE),
+        ClientRequest::UpdateTaskRequest(_) => Some(UpdateTaskMethod::VALUE),
+        ClientRequest::CancelTaskRequest(_) => Some(CancelTaskMethod::VALUE),
+        _ => None,
     }
 }
 

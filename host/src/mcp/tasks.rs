@@ -1,6 +1,6 @@
 //! The tasks extension (SEP-2663): a call that waits for a task of Proxmox ends with the task's id, and the client
-//! asks for it from time to time. There is none without the era without a handshake, nor for a client that did not
-//! declare it in the request.
+//! asks for it from time to time. That is for clients of the era without a handshake, and for those that declared it
+//! in the request.
 //!
 //! While this process lives it goes on with the call as if somebody waited for it, so that all steps are done and
 //! written down. After a restart the [`id`] is all there is: then each question looks how far the task is, and a

@@ -34,7 +34,8 @@ pub struct Task {
     /// Who started it.
     pub caller: Caller,
     began: Duration,
-    takes: Duration,
+    /// How long it takes.
+    pub takes: Duration,
     log: Vec<String>,
     warnings: usize,
     effect: Option<Effect>,

@@ -85,9 +85,13 @@ impl Book {
         pages.known.insert(id.to_owned(), known);
     }
 
-    /// Notes that a task was stopped by the client, and follows it no more.
+    /// Notes that a task was stopped by the client, and follows it no more. That the follower may have seen it end
+    /// by that a moment before makes no difference.
     pub(super) fn cancel(&self, id: &str) {
         self.note(id, State::Cancelled);
+        if let Some(known) = self.pages().known.get_mut(id) {
+            known.state = State::Cancelled;
+        }
     }
 }
 
