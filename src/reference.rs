@@ -1,7 +1,8 @@
-//! `docs/tools.md`: the reference of all tools, written from their declarations. The test here compares
-//! the file with them; `cargo xtask docs` writes it anew.
+//! `docs/tools.md` and `docs/prompts.md`: the reference of all tools, prompts and resources, written from their
+//! declarations. Tests compare the files with them; `cargo xtask docs` writes them anew.
 
 mod methods;
+mod prompts;
 
 use std::fmt::Write as _;
 
