@@ -195,7 +195,12 @@ impl Reply {
 
     /// Its `data` as a `T`, which may borrow from the answer.
     pub fn read<'de, T: Deserialize<'de>>(&'de self) -> Result<T, Error> {
-        match serde_json::from_slice(&self.body) {
+        // Looked through for UTF-8 once, and not string by string.
+        let read = match std::str::from_utf8(&self.body) {
+            Ok(body) => serde_json::from_str(body),
+            Err(_) => serde_json::from_slice(&self.body),
+        };
+        match read {
             Ok(Envelope { data }) => Ok(data),
             Err(error) => Err(Error::Unreachable(format!(
                 "The answer to `{}` is not what Proxmox VE answers ({error}). Is there something else, a proxy \

@@ -157,11 +157,17 @@ fn wait(waiting: &[(usize, FutureIncomingResponse)]) {
 
 fn read(response: &IncomingResponse) -> Result<Response, SendError> {
     let status = response.status();
-    let reason = response.headers().get(&REASON.to_owned()).into_iter().next();
-    let reason = reason.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let headers = response.headers();
+    let header = |name: &str| -> Option<String> {
+        let value = headers.get(&name.to_owned()).into_iter().next()?;
+        Some(String::from_utf8_lossy(&value).into_owned())
+    };
+    let reason = header(REASON);
+    // What the header says may not be so; it only spares the growing.
+    let length = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let body = response.consume().map_err(|()| SendError::Closed)?;
     let stream = body.stream().map_err(|()| SendError::Closed)?;
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(length.min(LARGEST_ANSWER));
     loop {
         match stream.blocking_read(READ_CHUNK) {
             Ok(chunk) => bytes.extend_from_slice(&chunk),

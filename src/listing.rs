@@ -128,8 +128,13 @@ impl<T> Page<T> {
         cost: impl Fn(&T) -> usize,
     ) -> Result<Page<T>, Error> {
         let from = cursor.map_or(0, |cursor| cursor.0);
-        let rest: usize = rows.iter().skip(from).map(&cost).sum();
-        let mut left = if rest <= budget { budget } else { budget.saturating_sub(FOOTER) };
+        // What a row costs is found out by writing it, and of thousands only the first ones fit.
+        let mut rest = 0;
+        let all_fit = rows.iter().skip(from).all(|row| {
+            rest += cost(row);
+            rest <= budget
+        });
+        let mut left = if all_fit { budget } else { budget.saturating_sub(FOOTER) };
         let fits = |row: &&T| {
             let rest = left.checked_sub(cost(row));
             left = rest.unwrap_or(left);

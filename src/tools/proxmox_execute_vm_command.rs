@@ -227,7 +227,7 @@ struct Wait {
 impl Wait {
     fn pending(self) -> Outcome {
         // Most commands are short: soon at first, then at most every two seconds.
-        let after_ms = 75_u32.saturating_mul(1 << self.looks.min(5)).min(2000);
+        let after_ms = 20_u32.saturating_mul(1 << self.looks.min(7)).min(2000);
         Outcome::Pending(Pending {
             message: format!("Running in {} as process {}", self.guest, self.pid),
             progress: None,
