@@ -31,7 +31,7 @@ use crate::watch::{Closing, Safeguards, Watch};
 pub(crate) use later::Look;
 
 /// Shortest pause before a pending call is looked at again, whatever the tool says.
-const MIN_PAUSE: Duration = Duration::from_millis(50);
+const MIN_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause before a pending call is looked at again.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 

@@ -27,7 +27,7 @@ pub mod world;
 mod worlds;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -203,6 +203,26 @@ pub(crate) struct Shared {
     requests: Mutex<Vec<Logged>>,
     /// Bytes of all bodies in `requests`.
     body_bytes: AtomicUsize,
+    traffic: Traffic,
+}
+
+/// Everything since the start.
+#[derive(Default)]
+pub(crate) struct Traffic {
+    pub(crate) connections: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+}
+
+/// What went over the wire since the simulator started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// TLS connections that were made.
+    pub connections: u64,
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Bytes of the bodies of the answers, as sent.
+    pub bytes: u64,
 }
 
 impl Shared {
@@ -255,6 +275,7 @@ impl Sim {
             faults: Mutex::default(),
             requests: Mutex::default(),
             body_bytes: AtomicUsize::default(),
+            traffic: Traffic::default(),
         });
         let running = server::start(Arc::clone(&shared), &identity, port)?;
         let (ca_pem, fingerprint) = (identity.ca_pem, identity.fingerprint);
@@ -315,6 +336,14 @@ impl Sim {
     pub fn clear_requests(&self) {
         self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.shared.body_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// What went over the wire since the start.
+    pub fn traffic(&self) -> Counts {
+        let Traffic { connections, requests, bytes } = &self.shared.traffic;
+        let [connections, requests, bytes] =
+            [connections, requests, bytes].map(|count| count.load(Ordering::Relaxed));
+        Counts { connections, requests, bytes }
     }
 
     /// Adds a fault. Of several that match a request, the one added first applies.

@@ -101,6 +101,7 @@ async fn connection(
         return redirect(&mut stream).await;
     }
     let mut io = acceptor.accept(stream).await?;
+    shared.traffic.connections.fetch_add(1, Ordering::Relaxed);
     let mut reader = wire::Reader::new();
     for served in 1..=REQUESTS_PER_CONNECTION {
         let Ok(Some(head)) = timeout(IDLE, reader.head(&mut io)).await? else { break };
@@ -152,6 +153,8 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         _ => rest::answer(shared, &head, &body, length > MAX_BODY),
     };
     compress(&head, &mut answered.response);
+    shared.traffic.requests.fetch_add(1, Ordering::Relaxed);
+    shared.traffic.bytes.fetch_add(answered.response.body.len() as u64, Ordering::Relaxed);
     shared.log(Logged::new(connection, &head, body, answered.response.status));
     if !answered.delay.is_zero() {
         sleep(answered.delay).await;
