@@ -260,7 +260,7 @@ fn unsent(call: &Call, error: SendError) -> Error {
             "no answer came in time. The server may be down, overloaded or behind a firewall"
         }
         SendError::Tls => {
-            "the TLS connection was not accepted. Check the configured CA file or certificate fingerprint"
+            "the TLS connection was not accepted: whoever runs this server does not trust that certificate"
         }
         SendError::Dns => "the configured host name is not known. Check its spelling and the name server",
         SendError::Closed => "the connection broke before the answer was complete",

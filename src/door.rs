@@ -23,7 +23,7 @@ use std::fmt;
 use self::guarded::Guarded;
 use self::settings::Rights;
 use crate::catalogue::{self, Step};
-use crate::cx::Transport;
+use crate::cx::{Request, Response, SendError, Transport};
 use crate::error::{Error, Kind};
 
 /// Makes calls, with the rights that the environment gives, or with none of its own.
@@ -89,5 +89,30 @@ impl<'a> Caller<'a> {
         let Some(rights) = self.rights else { return run(self.out).map_err(Failure::from) };
         let guarded = Guarded::new(self.out, rights);
         run(&guarded).map_err(|error| guarded.explained(error))
+    }
+}
+
+/// The way out where no server is named: perhaps somebody stands behind `pve.internal`. Where nobody does, it says
+/// what to set.
+#[derive(Clone, Copy)]
+pub struct Unnamed<'a>(pub &'a dyn Transport);
+
+impl fmt::Debug for Unnamed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Unnamed").finish()
+    }
+}
+
+impl Transport for Unnamed<'_> {
+    fn send_all(&self, requests: &[Request]) -> Vec<Result<Response, SendError>> {
+        let explained = |error| match error {
+            SendError::Denied => error,
+            _ => SendError::Other("PROXMOX_HOST is not set in the environment of this component".to_owned()),
+        };
+        self.0.send_all(requests).into_iter().map(|sent| sent.map_err(explained)).collect()
+    }
+
+    fn verdict(&self, request: &Request) -> Option<Result<Response, SendError>> {
+        self.0.verdict(request)
     }
 }

@@ -6,6 +6,7 @@ use waki::bindings::wasi::clocks::monotonic_clock;
 use waki::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 use crate::catalogue::Step;
+use crate::cx::Transport;
 use crate::door::{Caller, Failure as Failed, incoming, settings, stdio};
 use crate::error::{Error, Kind};
 use crate::http::Http;
@@ -112,14 +113,16 @@ impl IncomingHandler for Component {
     }
 }
 
-/// Hands over whoever makes calls with the rights that the environment gives.
+/// Hands over whoever makes calls with the rights that the environment gives; `unnamed`: the way out where it names
+/// no server.
 ///
 /// # Errors
 /// Where a setting is wrong: a sentence for the operator.
-pub(crate) fn with_caller<T>(f: impl FnOnce(Caller<'_>) -> T) -> Result<T, String> {
-    let settings = settings::read(&variable)?;
-    let http = settings.as_ref().map_or(Http::INTERNAL, Http::to);
-    Ok(f(Caller::new(&http, settings.as_ref().map(|settings| &settings.rights))))
+pub(crate) fn with_caller<T>(unnamed: &dyn Transport, f: impl FnOnce(Caller<'_>) -> T) -> Result<T, String> {
+    Ok(match settings::read(&variable)? {
+        Some(settings) => f(Caller::new(&Http::to(&settings), Some(&settings.rights))),
+        None => f(Caller::new(unnamed, None)),
+    })
 }
 
 /// The value of an environment variable.
@@ -209,7 +212,7 @@ fn call(call: crate::tool::ToolCall) -> ToolCall {
 
 fn answered(step: impl FnOnce(Caller<'_>) -> Result<Step, Failed>) -> Result<Outcome, Failure> {
     let wrong = |message| Err(Failed { kind: Kind::Unreachable, message });
-    match with_caller(step).unwrap_or_else(wrong) {
+    match with_caller(&Http::INTERNAL, step).unwrap_or_else(wrong) {
         Ok(Step::Done(output)) => {
             Ok(Outcome::Done(Output { text: output.text, data: output.data.to_string() }))
         }

@@ -6,7 +6,9 @@ use waki::bindings::wasi::http::types::{
 };
 use waki::bindings::wasi::io::streams::{OutputStream, StreamError};
 
+use crate::door::Unnamed;
 use crate::guest::{SystemClock, variable, with_caller};
+use crate::http::Http;
 use crate::server::Server;
 use crate::server::calls::Waiting;
 use crate::server::http::{self, Answer, Head, Keys, MAX_BODY, Served};
@@ -44,7 +46,7 @@ pub(crate) fn handle(request: IncomingRequest, out: ResponseOutparam) {
     };
     let streams = header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
     let mut out = Some(out);
-    let served = with_caller(|caller| {
+    let served = with_caller(&Unnamed(&Http::INTERNAL), |caller| {
         let server = Server::new(caller, &SystemClock);
         let Some(out) = out.take() else { return };
         match http::serve(&server, &head, &body) {

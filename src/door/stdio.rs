@@ -8,8 +8,9 @@ use waki::bindings::wasi::clocks::monotonic_clock;
 use waki::bindings::wasi::io::poll;
 use waki::bindings::wasi::io::streams::{InputStream, StreamError};
 
-use crate::door::Caller;
+use crate::door::{Caller, Unnamed};
 use crate::guest::{SystemClock, get_stdin, with_caller};
+use crate::http::Http;
 use crate::server::session::Session;
 use crate::server::{Clock as _, Server, rpc};
 
@@ -20,7 +21,7 @@ const MAX_LINE: usize = 4 << 20;
 
 /// Serves until the end of input, and answers what is still owed then.
 pub(crate) fn serve() -> Result<(), ()> {
-    match with_caller(|caller| Client::new(caller).serve()) {
+    match with_caller(&Unnamed(&Http::INTERNAL), |caller| Client::new(caller).serve()) {
         Ok(served) => served,
         Err(message) => {
             writeln!(std::io::stderr(), "proxmox-mcp: {message}").ok();

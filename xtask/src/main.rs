@@ -6,10 +6,12 @@
 //!   `--check`, only compares.
 //! * `links`: writes the one-click links of the README from the settings that it shows.
 //! * `bundle [--binary FILE] [--repository URL]`: makes the `.mcpb` bundle, and `server.json` for the registry.
+//! * `component FILE`: writes the component, with the documentation of its functions in it, for other hosts than ours.
 //! * `mutants [WORD...]`: switches the guards off one at a time, as `tests/mutants.toml` says, and sees
 //!   that a test fails each time. A word is the name of a suite, or part of a guard's name or file.
 
 mod bundle;
+mod component;
 mod docs;
 mod generate;
 mod links;
@@ -27,11 +29,12 @@ fn main() -> Result<()> {
         ["docs"] => docs::run(false),
         ["docs", "--check"] => docs::run(true),
         ["links"] => links::write(),
+        ["component", file] => component::write(file),
         ["bundle", words @ ..] => bundle::run(words),
         #[cfg(unix)]
         ["mutants", words @ ..] => mutants::run(words),
         _ => bail!(
-            "usage: cargo xtask generate FILE [--check] | docs [--check] | links | bundle [WORD...] | mutants [WORD...]"
+            "usage: cargo xtask generate FILE [--check] | docs [--check] | links | component FILE | bundle [WORD...] | mutants [WORD...]"
         ),
     }
 }

@@ -7,7 +7,7 @@ use crate::catalogue::Step;
 use crate::cx::{Request, Response, SendError, Transport};
 use crate::door::selection::Selection;
 use crate::door::settings::Rights;
-use crate::door::{Caller, Failure};
+use crate::door::{Caller, Failure, Unnamed};
 use crate::error::Kind;
 use crate::testing::{Demo, NOW_MS, Script};
 
@@ -164,4 +164,16 @@ fn where_there_are_no_rights_the_host_decides() {
     let caller = Caller::new(&script, None);
     caller.call(NOW_MS, "proxmox_get_nodes", "{}").ok();
     assert!(!script.sent().is_empty());
+}
+
+#[test]
+fn where_no_server_is_named_it_says_what_to_set() {
+    for error in [SendError::Dns, SendError::Refused, SendError::Other("x".to_owned())] {
+        let script = Script::new().fails("GET /cluster/resources", error);
+        let failure = Caller::new(&Unnamed(&script), None).call(NOW_MS, "proxmox_get_vms", "{}").unwrap_err();
+        assert!(failure.message.contains("PROXMOX_HOST is not set"), "{}", failure.message);
+    }
+    let script = Script::new().fails("GET /cluster/resources", SendError::Denied);
+    let failure = Caller::new(&Unnamed(&script), None).call(NOW_MS, "proxmox_get_vms", "{}").unwrap_err();
+    assert_eq!(failure.kind, Kind::Denied);
 }

@@ -181,6 +181,28 @@ fn a_call_gives_text_and_data_and_its_failure_is_a_result() {
 }
 
 #[test]
+fn a_tool_that_is_turned_off_is_neither_listed_nor_called() {
+    let (demo, clock) = (Demo::new(), Still::new());
+    let gate = Gate::new(Grants::elevated(), Walls::default(), "root@pam!mcp");
+    let selection = Selection::read(None, None, Some("proxmox_get_nodes"), true).unwrap();
+    let rights = Rights::new(gate, selection, "x".to_owned());
+    let server = Server::new(Caller::new(&demo, Some(&rights)), &clock);
+    let tools = both(&server, "tools/list", json!({}))["tools"].to_string();
+    for (name, arguments) in [
+        ("proxmox_get_nodes", json!({})),
+        ("proxmox_power", json!({"vmid": 101, "action": "shutdown"})),
+        ("proxmox_shutdown_vm", json!({"vmid": 101})),
+    ] {
+        assert!(!tools.contains(&format!("\"{name}\"")), "{name}");
+        let result = both(&server, "tools/call", json!({"name": name, "arguments": arguments}));
+        assert!(result["content"][0]["text"].as_str().unwrap().contains("turned off"), "{name}: {result}");
+    }
+    let listed = both(&server, "resources/list", json!({})).to_string();
+    assert!(!listed.contains("proxmox://nodes\""), "{listed}");
+    assert_eq!(demo.changes(), [""; 0]);
+}
+
+#[test]
 fn a_long_list_links_to_all_of_it() {
     let demo = Demo::of(Options { guests: 300, ..Options::instant() });
     let (clock, rights) = (Still::new(), rights(Grants::basic()));
