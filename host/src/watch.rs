@@ -14,7 +14,7 @@ use proxmox_gate::{Permit, RawRequest};
 use serde_json::{Map, Value};
 
 use crate::approvals::Reply;
-use crate::calls::Answer;
+use crate::calls::{Answer, Attempt};
 use crate::permissions::Permissions;
 use crate::telemetry::{self, Span, Telemetry};
 

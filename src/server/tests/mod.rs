@@ -268,15 +268,19 @@ fn a_prompt_has_its_answers_in_it_or_why_there_are_none() {
         {
             assert_eq!(ask(server, "prompts/get", params).unwrap_err().0, rpc::INVALID_PARAMS);
         }
-        let reference = json!({"type": "ref/prompt", "name": "health_check"});
-        let completed = ask(
-            server,
-            "completion/complete",
-            json!({"ref": reference, "argument": {"name": "node", "value": "pv"}}),
+        let guest = json!({"ref": {"type": "ref/prompt", "name": "diagnose_guest"},
+                           "argument": {"name": "vmid", "value": "web"}});
+        let completed = both(server, "completion/complete", guest);
+        assert_eq!(completed["completion"]["values"][0], "101", "{completed}");
+        let node = json!({"ref": {"type": "ref/resource", "uri": "proxmox://nodes/{node}"},
+                          "argument": {"name": "node", "value": "pve"}});
+        assert_eq!(both(server, "completion/complete", node)["completion"]["total"], 3);
+        let refused =
+            both(server, "prompts/get", json!({"name": "upgrade_node", "arguments": {"node": "pve1"}}));
+        assert!(
+            refused["messages"][0]["content"]["text"].as_str().unwrap().contains("PROXMOX_GRANTS"),
+            "{refused}"
         );
-        if let Ok(completed) = completed {
-            assert!(completed["completion"]["values"].is_array(), "{completed}");
-        }
         let odd = json!({"ref": {"type": "ref/other"}, "argument": {"name": "node", "value": ""}});
         assert_eq!(ask(server, "completion/complete", odd).unwrap_err().0, rpc::INVALID_PARAMS);
     });
