@@ -9,12 +9,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use http_body_util::{BodyExt, Full, Limited};
 use opentelemetry::metrics::{Counter, Histogram, MeterProvider};
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanKind, Status, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use proxmox_api::Method;
 
@@ -81,10 +83,13 @@ impl Telemetry {
         }))
     }
 
-    /// A call that begins.
-    pub(crate) fn call(&self) -> Span {
+    /// A call that begins, as part of the client's trace where it named one (`traceparent`).
+    pub(crate) fn call(&self, parent: Option<&str>) -> Span {
+        let carried: HashMap<String, String> =
+            parent.map(|parent| ("traceparent".to_owned(), parent.to_owned())).into_iter().collect();
+        let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &carried);
         let span = self.tracer.span_builder("tools/call").with_kind(SpanKind::Server);
-        Span(Context::new().with_span(span.start_with_context(&self.tracer, &Context::new())))
+        Span(Context::new().with_span(span.start_with_context(&self.tracer, &parent)))
     }
 
     /// A call that came to its end.

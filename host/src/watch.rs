@@ -41,6 +41,8 @@ pub struct Caller {
     pub token: Option<Arc<str>>,
     /// What the client calls itself.
     pub client: String,
+    /// The trace of the client's that the call is part of, as W3C's `traceparent`.
+    pub trace: Option<String>,
 }
 
 impl Caller {
@@ -142,12 +144,13 @@ impl Safeguards {
     /// A call that begins, or one that begins again after a person was asked.
     pub(crate) fn watch(self: &Arc<Self>, again: Option<&str>) -> Arc<Watch> {
         let new = || format!("{}-{}", self.process, self.calls.fetch_add(1, Ordering::Relaxed));
+        let caller = Caller::current();
         Arc::new(Watch {
             safeguards: self.clone(),
             call: again.map_or_else(new, str::to_owned),
-            caller: Caller::current(),
             begun: Instant::now(),
-            span: self.telemetry.get().map(Telemetry::call),
+            span: self.telemetry.get().map(|telemetry| telemetry.call(caller.trace.as_deref())),
+            caller,
             tasks: Mutex::default(),
         })
     }

@@ -36,7 +36,7 @@ pub async fn run(tools: &Tools, name: &str, pairs: &[String], json: bool) -> Res
             }
         }
     };
-    let answer = called_by(Caller { token: None, client: "proxmox-mcp call".to_owned() }, call).await;
+    let answer = called_by(Caller { client: "proxmox-mcp call".to_owned(), ..Caller::default() }, call).await;
     let (text, code) = match answer {
         Answer::Done { data, .. } if json => (serde_json::to_string_pretty(&data)?, ExitCode::SUCCESS),
         Answer::Done { text, .. } => (text, ExitCode::SUCCESS),

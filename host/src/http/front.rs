@@ -165,7 +165,13 @@ impl<S: ServerHandler> Front<S> {
             Err(answer) => return closing(answer),
         };
         if head.method != Method::POST {
-            return door.service.handle(Request::from_parts(head, Full::new(body))).await;
+            let ends = head.method == Method::DELETE;
+            let mut answer = door.service.handle(Request::from_parts(head, Full::new(body))).await;
+            // The session is over by now, and some clients take 202 for a failure.
+            if ends && answer.status() == StatusCode::ACCEPTED {
+                *answer.status_mut() = StatusCode::NO_CONTENT;
+            }
+            return answer;
         }
         if let Some(refused) = door.refuses(&head.headers, &body).await {
             return refused;
@@ -251,19 +257,21 @@ impl<S> Door<S> {
 
 /// Reads a body, up to a length and within a time.
 async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Answer> {
-    let too_large =
-        || Err(text(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large: a message may have 4 MiB\n"));
     let length =
         headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: u64| length > MAX_BODY as u64) {
-        return too_large();
+        return Err(too_large());
     }
     match tokio::time::timeout(BODY_WITHIN, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => too_large(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(text(StatusCode::BAD_REQUEST, "Bad Request: the body cannot be read\n")),
         Err(_) => Err(text(StatusCode::REQUEST_TIMEOUT, "Request Timeout: the body took too long\n")),
     }
+}
+
+fn too_large() -> Answer {
+    text(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large: a message may have 4 MiB\n")
 }
 
 fn text(status: StatusCode, text: &str) -> Answer {

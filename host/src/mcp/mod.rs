@@ -98,7 +98,8 @@ impl Server {
     }
 
     fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
-        Caller { token: self.token.clone(), client: client_name(context) }
+        let trace = context.meta.get_traceparent().map(str::to_owned);
+        Caller { token: self.token.clone(), client: client_name(context), trace }
     }
 
     /// The same, looking this often for changes that clients subscribed to.
@@ -368,7 +369,7 @@ impl ServerHandler for Server {
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let caller = Caller { token: self.token.clone(), client: String::new() };
+        let caller = Caller { token: self.token.clone(), ..Caller::default() };
         called_by(caller, self.tell_changes(context)).await
     }
 

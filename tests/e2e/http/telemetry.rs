@@ -12,7 +12,7 @@ use proxmox_sim::{Options, Sim};
 use serde_json::json;
 
 use super::client::{Ask, Served};
-use crate::harness::{Client, configured, is_error};
+use crate::harness::{Client, configured, is_error, stateless_meta};
 
 /// A collector: path and body of each request.
 fn collector() -> (String, Receiver<(String, Vec<u8>)>) {
@@ -81,8 +81,10 @@ fn calls_and_requests_are_told_and_nothing_that_was_said() {
     let server = Served::of(command);
     let config = json!({"vmid": 101, "show": "config"});
     assert!(!is_error(&Ask::call("proxmox_get_guest", config).send(&server).result()));
-    let refused = Ask::call("proxmox_shutdown_vm", json!({"vmid": 100})).send(&server).result();
-    assert!(is_error(&refused));
+    let mut params = json!({"name": "proxmox_shutdown_vm", "arguments": {"vmid": 100}});
+    params["_meta"] = stateless_meta();
+    params["_meta"]["traceparent"] = json!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    assert!(is_error(&Ask::modern("tools/call", params).send(&server).result()));
     server.signal("-TERM");
     assert_eq!(server.end(), Some(0));
 
@@ -100,6 +102,9 @@ fn calls_and_requests_are_told_and_nothing_that_was_said() {
     assert!(children.iter().all(|span| fact(span, "http.response.status_code").contains("200")));
     let shut = call("proxmox_shutdown_vm");
     assert!(fact(shut, "error.type").contains("denied"), "{shut:?}");
+    // It is part of the client's trace.
+    assert_eq!(shut.trace_id, 0x0af7651916cd43dd8448eb211c80319c_u128.to_be_bytes());
+    assert_eq!(shut.parent_span_id, 0xb7ad6b7169203331_u64.to_be_bytes());
     for name in ["proxmox_mcp.call.duration", "proxmox_mcp.request.duration", "proxmox_mcp.refusals"] {
         assert!(metrics.iter().any(|known| known == name), "{name}: {metrics:?}");
     }
