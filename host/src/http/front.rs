@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::batch;
 use super::rate::Rate;
 use super::settings::HttpSettings;
 use super::tokens::Digest;
@@ -154,7 +156,7 @@ impl<S: ServerHandler> Front<S> {
             Err(challenge) => return closing(self.turned_away(peer, challenge)),
         };
         let who = door.key.as_ref().map_or(Counted::Address(peer), |key| Counted::Token(key.name.clone()));
-        if let Err(wait) = self.rate.take(who, Instant::now()) {
+        if let Err(wait) = self.rate.take(who.clone(), Instant::now()) {
             return slow_down(wait);
         }
         let (mut head, body) = request.into_parts();
@@ -173,12 +175,43 @@ impl<S: ServerHandler> Front<S> {
             }
             return answer;
         }
-        if let Some(refused) = door.refuses(&head.headers, &body).await {
-            return refused;
-        }
+        let message: Value = match serde_json::from_slice(&body) {
+            Ok(message) => message,
+            Err(error) => return rpc_error(-32700, &format!("Parse error: {error}")),
+        };
         let call = InFlight::begin(&self.calls);
-        let answer = door.service.handle(Request::from_parts(head, Full::new(body))).await;
+        let answer = match message {
+            Value::Array(messages) => self.batch(&door, &who, head, messages).await,
+            message => match door.refuses(&head.headers, &message).await {
+                Some(refused) => refused,
+                None => door.service.handle(Request::from_parts(head, Full::new(body))).await,
+            },
+        };
         answer.map(|body| call.until_end_of(body))
+    }
+
+    /// Answers a batch. Each of its messages counts as a request; the first one was counted already.
+    async fn batch(&self, door: &Door<S>, who: &Counted, mut head: Parts, messages: Vec<Value>) -> Answer {
+        let messages = match batch::messages(&head.headers, messages) {
+            Ok(messages) => messages,
+            Err(answer) => return answer,
+        };
+        let mut rest = messages.iter().skip(1);
+        if let Err(wait) = rest.try_for_each(|_| self.rate.take(who.clone(), Instant::now())) {
+            return slow_down(wait);
+        }
+        head.headers.remove(CONTENT_LENGTH);
+        let mut answers = Vec::new();
+        for message in messages {
+            answers.extend(match message {
+                Ok(body) => {
+                    let request = Request::from_parts(head.clone(), Full::new(body));
+                    batch::answer(door.service.handle(request).await).await
+                }
+                Err(refused) => Some(refused.answer()),
+            });
+        }
+        batch::together(answers)
     }
 
     /// The door that a token opens.
@@ -236,14 +269,9 @@ impl<S: ServerHandler> Front<S> {
 
 impl<S> Door<S> {
     /// Answers in rmcp's place what rmcp has no good answer for.
-    async fn refuses(&self, headers: &HeaderMap, body: &[u8]) -> Option<Answer> {
-        let message: Value = match serde_json::from_slice(body) {
-            Ok(message) => message,
-            Err(error) => return Some(rpc_error(-32700, &format!("Parse error: {error}"))),
-        };
+    async fn refuses(&self, headers: &HeaderMap, message: &Value) -> Option<Answer> {
         if !message.is_object() {
-            let what = "Invalid Request: send one message, an object; batches are not taken";
-            return Some(rpc_error(-32600, what));
+            return Some(rpc_error(-32600, "Invalid Request: a message is an object"));
         }
         let opens = message.get("method").and_then(Value::as_str) == Some("initialize")
             && !headers.contains_key("mcp-session-id");
@@ -257,8 +285,7 @@ impl<S> Door<S> {
 
 /// Reads a body, up to a length and within a time.
 async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Answer> {
-    let length =
-        headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: u64| length > MAX_BODY as u64) {
         return Err(too_large());
     }
@@ -281,9 +308,15 @@ fn text(status: StatusCode, text: &str) -> Answer {
     answer
 }
 
-fn rpc_error(code: i32, message: &str) -> Answer {
+/// A request that is none.
+pub(super) fn rpc_error(code: i32, message: &str) -> Answer {
     let error = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message}});
-    let mut answer = text(StatusCode::BAD_REQUEST, &error.to_string());
+    json_answer(StatusCode::BAD_REQUEST, &error.to_string())
+}
+
+/// An answer that is JSON.
+pub(super) fn json_answer(status: StatusCode, body: &str) -> Answer {
+    let mut answer = text(status, body);
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
 }

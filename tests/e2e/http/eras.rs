@@ -211,3 +211,52 @@ fn a_session_cancels_a_call_by_its_id() {
     let other = Ask::call("proxmox_get_vms", json!({})).send(&server).result();
     assert!(!is_error(&other) && changes(&sim).is_empty(), "{:?}", changes(&sim));
 }
+
+#[test]
+fn a_batch_is_answered_as_one_array_where_its_revision_was_agreed_on() {
+    let sim = sim();
+    let server = Served::start(&sim, &[]);
+    let client = json!({"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}});
+    let opened = Ask::post(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}))
+        .send(&server);
+    let session = opened.header("mcp-session-id").unwrap().to_owned();
+    assert_eq!(opened.result()["protocolVersion"], "2025-03-26");
+    let send = |messages: Value| Ask::post(&messages).with("Mcp-Session-Id", &session);
+
+    let told = send(json!([{"jsonrpc": "2.0", "method": "notifications/initialized"}])).send(&server);
+    assert_eq!((told.status, told.body.as_str()), (202, ""));
+    let call =
+        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "proxmox_get_nodes"}});
+    let answered = send(json!([
+        {"jsonrpc": "2.0", "id": "a", "method": "ping"}, call, {"jsonrpc": "2.0", "method": "notifications/cancelled"},
+        {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": 5}, 7
+    ]))
+    .send(&server);
+    let answers: Vec<Value> = serde_json::from_str(&answered.body).unwrap();
+    let ids: Vec<&Value> = answers.iter().map(|answer| &answer["id"]).collect();
+    assert_eq!(ids, [&json!("a"), &json!(2), &json!(3), &Value::Null], "{answers:?}");
+    assert!(text(&answers[1]["result"]).contains("pve1"));
+    let codes: Vec<&Value> = answers[2..].iter().map(|answer| &answer["error"]["code"]).collect();
+    assert_eq!(codes, [-32602, -32600]);
+
+    for (ask, says) in [
+        (send(json!([])), "empty"),
+        (
+            send(json!([{"jsonrpc": "2.0", "id": 1, "method": "ping"}]))
+                .with("MCP-Protocol-Version", "2025-11-25"),
+            "2025-03-26",
+        ),
+    ] {
+        let refused = ask.send(&server);
+        assert!(refused.status == 400 && refused.body.contains(says), "{refused:?}");
+    }
+}
+
+#[test]
+fn each_message_of_a_batch_counts_as_a_request() {
+    let sim = sim();
+    let server = Served::start(&sim, &["--http-rate", "10"]);
+    let ping = |id: usize| json!({"jsonrpc": "2.0", "id": id, "method": "ping"});
+    let many = Ask::post(&Value::Array((0..11).map(ping).collect())).send(&server);
+    assert_eq!((many.status, many.header("retry-after").is_some()), (429, true));
+}
