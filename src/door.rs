@@ -25,6 +25,7 @@ use self::settings::Rights;
 use crate::catalogue::{self, Step};
 use crate::cx::{Request, Response, SendError, Transport};
 use crate::error::{Error, Kind};
+use crate::tool::Tool;
 
 /// Makes calls, with the rights that the environment gives, or with none of its own.
 #[derive(Clone, Copy)]
@@ -63,6 +64,13 @@ impl<'a> Caller<'a> {
     /// What may be done, where that is for this component to say.
     pub fn rights(&self) -> Option<&'a Rights> {
         self.rights
+    }
+
+    /// Whether a tool is worth showing: it is chosen, and something of it is granted. Where others decide that, all
+    /// are.
+    pub fn shows(&self, tool: &Tool) -> bool {
+        let shown = |rights: &Rights| rights.selection.lists(tool) && !selection::is_shut(tool, &rights.gate);
+        self.rights.is_none_or(shown)
     }
 
     /// Calls a tool; see [`catalogue::call`].

@@ -49,7 +49,10 @@ struct Component;
 
 impl Guest for Component {
     fn list_tools() -> Vec<Tool> {
-        tools::ALL.iter().map(|(_, tool)| listed(tool)).collect()
+        let all = || tools::ALL.iter().map(|(_, tool)| *tool);
+        let shown = |caller: Caller<'_>| all().filter(|tool| caller.shows(tool)).map(listed).collect();
+        // What is wrong with a setting is said by each call.
+        with_caller(&Http::INTERNAL, shown).unwrap_or_else(|_| all().map(listed).collect())
     }
 
     fn call_tool(name: String, arguments: String) -> Result<Outcome, Failure> {

@@ -104,7 +104,7 @@ pub fn is_shut(tool: &Tool, gate: &Gate) -> bool {
         let is_granted = |method: &&'static proxmox_api::Method| {
             !shut(method) && matches!(basic.opens(method), Opening::Shut { .. })
         };
-        return !tool.read_only() && !changes().any(|method| is_granted(method));
+        return !tool.read_only() && !changes().any(is_granted);
     }
     // A tool that changes something needs one of its changes, and one that works inside a guest a way in; one
     // that reads shows what it may.

@@ -115,7 +115,7 @@ impl Keys {
                 Answer::text(401, "This server wants its bearer token: `Authorization: Bearer TOKEN`.");
             return Err(refused.with("www-authenticate", "Bearer"));
         }
-        self.from_a_known_place(head)?;
+        self.known_place(head)?;
         if head.method != "POST" {
             return Err(Answer::text(
                 405,
@@ -132,7 +132,7 @@ impl Keys {
     }
 
     /// A page of a foreign place may not call, nor one that found a name of its own for this server.
-    fn from_a_known_place(&self, head: &Head<'_>) -> Result<(), Answer> {
+    fn known_place(&self, head: &Head<'_>) -> Result<(), Answer> {
         if let Some(origin) = (head.header)("origin") {
             let origin = origin.to_ascii_lowercase();
             if !self.origins.contains(&origin) && !is_of_this_machine(&origin) {

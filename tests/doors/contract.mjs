@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 const tools = await import(pathToFileURL(`${process.argv[2]}/component.js`));
 const listed = tools.listTools();
 assert(listed.some((tool) => tool.name === "proxmox_get_nodes"));
+assert(!listed.some((tool) => tool.name === "proxmox_delete"), "it is not granted");
 const outcome = tools.callTool("proxmox_get_nodes", "{}");
 assert.equal(outcome.tag, "done");
 assert.equal(JSON.parse(outcome.val.data).nodes.length, 3);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wasmparser::{ComponentExternalKind, Parser, Payload};
+use wasmparser::{Parser, Payload};
 
 /// The component that the host was built with, before it was compiled for this machine.
 static WASM: &[u8] = include_bytes!(env!("PROXMOX_MCP_COMPONENT_WASM"));
@@ -19,9 +19,7 @@ fn outermost() -> (BTreeSet<String>, BTreeSet<String>) {
                 imports.extend(section.into_iter().map(|import| import.unwrap().name.name.to_owned()));
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
-                let functions =
-                    section.into_iter().map(Result::unwrap).filter(|e| e.kind == ComponentExternalKind::Func);
-                exports.extend(functions.map(|export| export.name.name.to_owned()));
+                exports.extend(section.into_iter().map(|export| export.unwrap().name.name.to_owned()));
             }
             _ => {}
         }
@@ -60,5 +58,16 @@ fn it_exports_the_contract() {
         "complete",
     ] {
         assert!(exports.contains(function), "{function} is not among {exports:?}");
+    }
+}
+
+#[test]
+fn it_is_an_mcp_server_by_itself() {
+    let (_, exports) = outermost();
+    for interface in ["wasi:cli/run@0.2.", "wasi:http/incoming-handler@0.2."] {
+        assert!(
+            exports.iter().any(|name| name.starts_with(interface)),
+            "{interface} is not among {exports:?}"
+        );
     }
 }

@@ -5,13 +5,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use wit_parser::{PackageMetadata, Resolve};
+use serde_json::{Map, Value, json};
+use wit_parser::{Resolve, WorldItem, WorldKey};
+
+/// The section in which tools of the component model keep documentation, and the version of its form.
+const SECTION: &str = "package-docs";
+const VERSION: u8 = 1;
+/// What the component is.
+const WORLD: &str = "server";
 
 /// Builds the component and writes it to a file.
-pub fn write(file: &str) -> Result<()> {
+pub(crate) fn write(file: &str) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut wasm = std::fs::read(build(&root)?)?;
-    append_section(&mut wasm, PackageMetadata::SECTION_NAME, &documentation(&root.join("wit"))?)?;
+    append_section(&mut wasm, SECTION, &documentation(&root.join("wit"))?)?;
     std::fs::write(file, &wasm).with_context(|| format!("cannot write {file}"))?;
     println!("{file}: {} bytes", wasm.len());
     Ok(())
@@ -33,11 +40,23 @@ fn build(root: &Path) -> Result<PathBuf> {
     Ok(root.join("target/wasm32-wasip2/component/proxmox_mcp.wasm"))
 }
 
-/// What `wit/world.wit` says of the functions, as the section holds it.
+/// What `wit/world.wit` says of the functions that are exported, as the section holds it.
 fn documentation(wit: &Path) -> Result<Vec<u8>> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit)?;
-    PackageMetadata::extract(&resolve, package).encode()
+    let id = resolve.select_world(&[package], Some(WORLD))?;
+    let world = resolve.worlds.get(id).context("the world is not there")?;
+    let mut functions = Map::new();
+    for (key, item) in &world.exports {
+        if let (WorldKey::Name(name), WorldItem::Function(function)) = (key, item) {
+            functions.insert(name.clone(), json!({"docs": function.docs.contents.as_deref()}));
+        }
+    }
+    let mut content = vec![VERSION];
+    let docs = world.docs.contents.as_deref();
+    let described = json!({"docs": docs, "func_exports": Value::Object(functions)});
+    serde_json::to_writer(&mut content, &json!({"worlds": {WORLD: described}}))?;
+    Ok(content)
 }
 
 /// Puts a custom section at the end of a WebAssembly file.
@@ -80,11 +99,15 @@ mod tests {
     #[test]
     fn each_function_that_is_exported_is_documented() {
         let content = documentation(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")).unwrap();
-        assert_eq!(content.first(), Some(&1), "the version of the section's format");
-        let json: serde_json::Value = serde_json::from_slice(content.get(1..).unwrap()).unwrap();
+        let (version, json) = content.split_first().unwrap();
+        assert_eq!(*version, VERSION);
+        let json: Value = serde_json::from_slice(json).unwrap();
+        let functions = json["worlds"][WORLD]["func_exports"].as_object().unwrap();
         for name in ["list-tools", "call-tool", "resume"] {
-            let docs = &json["worlds"]["server"]["func_exports"][name]["docs"];
-            assert!(docs.as_str().is_some_and(|docs| !docs.is_empty()), "{name}: {json}");
+            assert!(functions.contains_key(name), "{json}");
+        }
+        for (name, function) in functions {
+            assert!(function["docs"].as_str().is_some_and(|docs| !docs.is_empty()), "{name}: {json}");
         }
     }
 }
