@@ -153,7 +153,6 @@ fn mcpb(tool: &Path, arguments: &[&std::ffi::OsStr]) -> Result<()> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails by panicking")]
 mod tests {
     use std::collections::BTreeSet;
 

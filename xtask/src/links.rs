@@ -61,7 +61,6 @@ fn shown(readme: &str, key: &str) -> Result<Value> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails by panicking")]
 mod tests {
     use percent_encoding::percent_decode_str;
 

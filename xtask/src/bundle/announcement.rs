@@ -74,7 +74,6 @@ impl Release {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails by panicking")]
 mod tests {
     use super::*;
 
