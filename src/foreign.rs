@@ -19,6 +19,10 @@ pub fn state(text: &str) -> &str {
 
 /// Text as one line, at most `most` characters: cleaned, but not escaped.
 pub fn line(text: &str, most: usize) -> String {
+    // Most names are so, and in a long list it shows.
+    if is_plain(text, most) {
+        return text.to_owned();
+    }
     let clean = clean(text);
     let words: Vec<&str> = clean.split_whitespace().collect();
     shortened(&words.join(" "), most)
@@ -54,6 +58,12 @@ pub fn head_and_tail(text: &str, most: usize) -> String {
     let tail = text.get(text.ceil_char_boundary(text.len() - most / 2)..).unwrap_or_default();
     let left_out = text.len() - head.len() - tail.len();
     format!("{head}\n[... {left_out} bytes left out ...]\n{tail}")
+}
+
+/// Whether it is short and nothing but printable ASCII, with single spaces inside: there is nothing to clean.
+fn is_plain(text: &str, most: usize) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic());
+    text.len() <= most && text.split(' ').all(is_word)
 }
 
 /// How many backquotes there are in a row at most.
@@ -159,6 +169,17 @@ fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_needs_no_cleaning_comes_out_of_cleaning_unchanged() {
+        for plain in ["pve1", "a b c", "x`*|<y", "~"] {
+            assert!(is_plain(plain, 5) || plain.len() > 5, "{plain:?}");
+            assert_eq!(shortened(&clean(plain).split_whitespace().collect::<Vec<_>>().join(" "), 9), plain);
+        }
+        for odd in ["", " a", "a ", "a  b", "a\tb", "a\nb", "\u{1b}[1m", "\u{7f}", "ä", "a\u{202e}b", "123456"] {
+            assert!(!is_plain(odd, 5), "{odd:?}");
+        }
+    }
 
     #[test]
     fn escape_sequences_and_control_characters_go() {

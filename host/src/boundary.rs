@@ -317,6 +317,7 @@ impl Boundary {
         };
         let body = secrets::taken_out(method, status, &body).map(Bytes::from).unwrap_or(body);
         response
+            .header(CONTENT_LENGTH, body.len())
             .body(Full::new(body).map_err(|never| match never {}).boxed_unsync())
             .map_err(|_| Error::HttpProtocolError)
     }

@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use proxmox_gate::{Permit, PermitParts};
 
 use crate::echo::Echo;
+use crate::engine::MAX_INSTANCES;
 use crate::tls::{self, Fingerprint, Refusals, Trust};
 
 const AGENT: &str = concat!("proxmox-mcp/", env!("CARGO_PKG_VERSION"));
@@ -30,8 +31,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
 /// pveproxy closes a connection that was idle for 5 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-/// Connections kept for reuse.
-const MAX_IDLE: usize = 64;
+/// Connections kept for reuse: as many as calls run at a time.
+const MAX_IDLE: usize = MAX_INSTANCES as usize;
 
 /// The Proxmox server that requests go to, and what opens its door.
 #[derive(Clone)]

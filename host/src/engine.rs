@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{
-    Config, Engine as Wasmtime, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder,
+    Enabled, Engine as Wasmtime, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder,
     UpdateDeadline,
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -22,6 +22,8 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::boundary::Boundary;
 use crate::clock::Clock;
 use crate::code_config::code_config;
+
+mod image;
 
 mod bindings {
     #![expect(missing_docs, reason = "generated from the contract, which is documented")]
@@ -37,13 +39,10 @@ pub use bindings::{
 };
 use bindings::{Contract, ContractPre};
 
-/// The component, compiled for this machine when this program was built.
-static COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.cwasm"));
-
 /// Memory of one instance, in bytes. A list of 20,000 guests takes about 40 MiB.
 const MAX_MEMORY: usize = 128 << 20;
 /// Instances at one time; further calls wait.
-const MAX_INSTANCES: u32 = 256;
+pub(crate) const MAX_INSTANCES: u32 = 128;
 /// How often a computing instance lets others go on.
 const TICK: Duration = Duration::from_millis(10);
 /// Computing time of one step of a call: 10 s.
@@ -51,6 +50,13 @@ const MAX_TICKS: u32 = 1_000;
 /// Time of one step of a call, with all that it waits for. A step makes a few requests, each of which
 /// ends within 75 s.
 const MAX_STEP: Duration = Duration::from_secs(180);
+
+/// Bytes of memory, table and stack that stay with a place between two instances, and how many places keep
+/// them while they are not used.
+const KEPT_MEMORY: usize = 256 << 10;
+const KEPT_TABLE: usize = 32 << 10;
+const KEPT_STACK: usize = 32 << 10;
+const KEPT_PLACES: u32 = 16;
 
 /// What an instance holds of the host at one time: requests, headers, bodies, timers.
 const MAX_HANDLES: usize = 4_096;
@@ -109,10 +115,10 @@ impl Engine {
     /// # Errors
     /// Where this machine cannot run it.
     pub fn load() -> Result<Self> {
-        // SAFETY: the bytes are part of this program; the build script made them with the same wasmtime.
-        #[expect(unsafe_code, reason = "deserialising trusts the bytes, and these are our own")]
-        let engine = unsafe { Self::from_compiled(COMPONENT) };
-        engine.context("the component inside this program does not run on this machine")
+        let wasmtime = runtime()?;
+        let component = image::component(&wasmtime);
+        let component = component.context("the component inside this program does not run on this machine")?;
+        Self::new(&wasmtime, &component)
     }
 
     /// Loads another component that keeps the contract, compiled ahead of time.
@@ -126,7 +132,7 @@ impl Engine {
     /// is checked. For tests; the component itself may be as hostile as it likes.
     #[expect(unsafe_code, reason = "deserialising trusts the bytes, so the caller has to vouch for them")]
     pub unsafe fn from_compiled(compiled: &[u8]) -> Result<Self> {
-        let wasmtime = Wasmtime::new(&runtime_config())?;
+        let wasmtime = runtime()?;
         // SAFETY: the caller vouches for the bytes.
         let component = unsafe { Component::deserialize(&wasmtime, compiled) }?;
         Self::new(&wasmtime, &component)
@@ -262,8 +268,20 @@ impl Engine {
     }
 }
 
-fn runtime_config() -> Config {
+/// With places for all instances reserved ahead. That takes a terabyte of addresses, none of memory; where
+/// addresses are short (`ulimit -v`, an analyser), each instance gets its place when it begins.
+fn runtime() -> Result<Wasmtime> {
     let mut config = code_config();
+    image::prepare(&mut config);
+    let mut pooled = config.clone();
+    pooled.allocation_strategy(pool());
+    Ok(Wasmtime::new(&pooled).or_else(|error| {
+        tracing::info!(%error, "no room to reserve places for instances");
+        Wasmtime::new(&config)
+    })?)
+}
+
+fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(MAX_INSTANCES)
         .total_core_instances(MAX_INSTANCES * 4)
@@ -271,8 +289,14 @@ fn runtime_config() -> Config {
         .total_tables(MAX_INSTANCES * 4)
         .total_stacks(MAX_INSTANCES)
         .max_memory_size(MAX_MEMORY);
-    config.allocation_strategy(pool);
-    config
+    // A place that was used is wiped, and its first pages stay: giving pages back to the system and getting
+    // them anew costs more than wiping them.
+    pool.linear_memory_keep_resident(KEPT_MEMORY)
+        .table_keep_resident(KEPT_TABLE)
+        .async_stack_keep_resident(KEPT_STACK)
+        .max_unused_warm_slots(KEPT_PLACES)
+        .pagemap_scan(Enabled::Auto);
+    pool
 }
 
 /// Moves the clock that interrupts computing instances, while there are any. It runs in a thread of its

@@ -229,7 +229,7 @@ fn a_batch_is_answered_as_one_array_where_its_revision_was_agreed_on() {
         json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "proxmox_get_nodes"}});
     let answered = send(json!([
         {"jsonrpc": "2.0", "id": "a", "method": "ping"}, call, {"jsonrpc": "2.0", "method": "notifications/cancelled"},
-        {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": 5}, 7
+        {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": 5}}, 7
     ]))
     .send(&server);
     let answers: Vec<Value> = serde_json::from_str(&answered.body).unwrap();
