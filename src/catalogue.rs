@@ -63,6 +63,12 @@ pub(crate) fn takes(name: &str, arguments: &Value) -> bool {
     })
 }
 
+/// The tool that a continuation is of; nothing where it is none.
+pub fn tool_of(continuation: &str) -> Option<&'static Tool> {
+    let parts: Value = serde_json::from_str(continuation).ok()?;
+    tool(parts.get("tool")?.as_str()?)
+}
+
 /// Runs a tool.
 pub(crate) fn run(
     tool: &Tool,

@@ -78,10 +78,7 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// What went wrong, worded for a model.
     pub fn call(&self, now_ms: u64, name: &str, arguments: &str) -> Result<Step, Failure> {
-        if let (Some(rights), Some(tool)) = (self.rights, catalogue::tool(name)) {
-            let off = |message| Failure { kind: Kind::Denied, message };
-            rights.selection.admits(tool).map_err(off)?;
-        }
+        self.admits(catalogue::tool(name))?;
         self.step(|out| catalogue::call(out, now_ms, name, arguments))
     }
 
@@ -90,7 +87,15 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// What went wrong, worded for a model.
     pub fn resume(&self, now_ms: u64, continuation: &str) -> Result<Step, Failure> {
+        // It may be forged, and of a tool that was never begun.
+        self.admits(catalogue::tool_of(continuation))?;
         self.step(|out| catalogue::resume(out, now_ms, continuation))
+    }
+
+    /// Whether the operator left the tool on. One that there is not is refused later.
+    fn admits(&self, tool: Option<&Tool>) -> Result<(), Failure> {
+        let (Some(rights), Some(tool)) = (self.rights, tool) else { return Ok(()) };
+        rights.selection.admits(tool).map_err(|message| Failure { kind: Kind::Denied, message })
     }
 
     fn step(&self, run: impl Fn(&dyn Transport) -> Result<Step, Error>) -> Result<Step, Failure> {

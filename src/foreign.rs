@@ -176,7 +176,9 @@ mod tests {
             assert!(is_plain(plain, 5) || plain.len() > 5, "{plain:?}");
             assert_eq!(shortened(&clean(plain).split_whitespace().collect::<Vec<_>>().join(" "), 9), plain);
         }
-        for odd in ["", " a", "a ", "a  b", "a\tb", "a\nb", "\u{1b}[1m", "\u{7f}", "ä", "a\u{202e}b", "123456"] {
+        for odd in
+            ["", " a", "a ", "a  b", "a\tb", "a\nb", "\u{1b}[1m", "\u{7f}", "ä", "a\u{202e}b", "123456"]
+        {
             assert!(!is_plain(odd, 5), "{odd:?}");
         }
     }

@@ -117,7 +117,8 @@ impl Engine {
     pub fn load() -> Result<Self> {
         let wasmtime = runtime()?;
         let component = image::component(&wasmtime);
-        let component = component.context("the component inside this program does not run on this machine")?;
+        let component =
+            component.context("the component inside this program does not run on this machine")?;
         Self::new(&wasmtime, &component)
     }
 

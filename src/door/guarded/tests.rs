@@ -86,6 +86,22 @@ fn a_dry_run_says_what_the_gate_would_decide() {
     assert_eq!(demo.changes(), [""; 0]);
 }
 
+#[test]
+fn a_forged_continuation_goes_on_with_no_tool_that_is_off() {
+    let demo = Demo::new();
+    let gate = Gate::new(Grants::elevated(), Walls::default(), "root@pam!mcp");
+    let on = Rights::new(gate.clone(), Selection::default(), SECRET.to_owned());
+    let reading = Rights::new(gate, Selection::read(None, None, None, true).unwrap(), SECRET.to_owned());
+    let step =
+        Caller::new(&demo, Some(&on)).call(NOW_MS, "proxmox_power", r#"{"vmid":101,"action":"shutdown"}"#);
+    let Ok(Step::Pending(continuation, _)) = step else { panic!("it does not wait: {step:?}") };
+    let failure = Caller::new(&demo, Some(&reading)).resume(NOW_MS, &continuation).unwrap_err();
+    assert!(failure.message.contains("turned off"), "{}", failure.message);
+    assert!(Caller::new(&demo, Some(&on)).resume(NOW_MS, &continuation).is_ok());
+    let failure = Caller::new(&demo, Some(&reading)).resume(NOW_MS, "{}").unwrap_err();
+    assert_eq!(failure.kind, Kind::Arguments, "{}", failure.message);
+}
+
 /// Answers every request with the same bytes, and keeps what was sent.
 struct Same<'t>(&'t str, RefCell<Vec<Request>>);
 
