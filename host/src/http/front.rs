@@ -26,6 +26,7 @@ use super::batch;
 use super::rate::Rate;
 use super::settings::HttpSettings;
 use super::tokens::Digest;
+use crate::mcp::strict;
 use crate::profiles::Profile;
 
 /// Where MCP is spoken.
@@ -272,6 +273,9 @@ impl<S> Door<S> {
     async fn refuses(&self, headers: &HeaderMap, message: &Value) -> Option<Answer> {
         if !message.is_object() {
             return Some(rpc_error(-32600, "Invalid Request: a message is an object"));
+        }
+        if let Err(refused) = strict::message(message.clone()) {
+            return Some(json_answer(StatusCode::BAD_REQUEST, &refused.answer().to_string()));
         }
         let opens = message.get("method").and_then(Value::as_str) == Some("initialize")
             && !headers.contains_key("mcp-session-id");

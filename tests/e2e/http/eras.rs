@@ -253,6 +253,25 @@ fn a_batch_is_answered_as_one_array_where_its_revision_was_agreed_on() {
 }
 
 #[test]
+fn parameters_that_do_not_fit_are_told_from_methods_that_there_are_not() {
+    let sim = sim();
+    let server = Served::start(&sim, &[]);
+    for (message, code) in [
+        (json!({"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {"name": 5}}), -32602),
+        (json!({"jsonrpc": "2.0", "id": "a", "method": "resources/read"}), -32602),
+        (json!({"id": "a", "method": "ping"}), -32600),
+    ] {
+        let reply = Ask::post(&message).send(&server);
+        let answer = reply.messages().pop().unwrap();
+        assert_eq!(
+            (reply.status, &answer["id"], &answer["error"]["code"]),
+            (400, &json!("a"), &json!(code)),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn each_message_of_a_batch_counts_as_a_request() {
     let sim = sim();
     let server = Served::start(&sim, &["--http-rate", "10"]);
