@@ -62,6 +62,18 @@ async fn no_sockets() {
     stage.still_works().await;
 }
 
+/// The place of an instance is used again, and its first pages stay: wiped.
+#[tokio::test]
+async fn nothing_is_left_in_memory_for_the_next_call() {
+    let stage = Stage::open().await;
+    for _ in 0..4 {
+        let left = stage.seen("all", json!({"do": "marks", "leave": true})).await;
+        assert!(left["found"].as_u64().unwrap() >= 64 << 10, "{left}");
+        let found = stage.seen("all", json!({"do": "marks", "leave": false})).await;
+        assert!(found["found"].as_u64().unwrap() < 16, "{found}");
+    }
+}
+
 #[test]
 fn no_environment() {
     let mut child = alone("surroundings::looks_around_in_a_process_of_its_own")

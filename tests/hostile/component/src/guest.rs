@@ -94,6 +94,7 @@ pub(crate) fn attack(text: &str) -> Result<Outcome, Failure> {
         "flood" => seen(http::flood(&spec)),
         "hammer" => seen(http::hammer(&spec)),
         "files" => seen(surroundings::files(&spec["paths"])),
+        "marks" => seen(surroundings::marks(spec["leave"] == true)),
         "sockets" => seen(surroundings::sockets(spec["address"].as_str().unwrap_or_default())),
         "environment" => seen(surroundings::environment()),
         "print" => seen(surroundings::print(spec["bytes"].as_u64().unwrap_or_default())),

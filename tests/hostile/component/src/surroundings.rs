@@ -33,6 +33,20 @@ pub(crate) fn files(paths: &Value) -> Value {
     json!({"preopened": preopens::get_directories().len(), "tried": tried})
 }
 
+/// Counts a mark in all of the memory that there is, after writing it down many times if it is to be left.
+pub(crate) fn marks(leave: bool) -> Value {
+    // Put together here, so that it stands in memory only where it was left.
+    let mark = std::hint::black_box(u64::from_le_bytes(*b"left-for")).rotate_left(13);
+    if leave {
+        std::mem::forget(std::hint::black_box(vec![mark; 64 << 10]));
+    }
+    let words = core::arch::wasm32::memory_size(0) * (64 << 10) / size_of::<u64>();
+    // SAFETY: these are the words of this instance's own memory, to its end.
+    #[expect(unsafe_code, reason = "the attack")]
+    let word = |number: usize| unsafe { std::ptr::read_volatile((number * size_of::<u64>()) as *const u64) };
+    json!({"found": (1..words).filter(|number| word(*number) == mark).count()})
+}
+
 /// Connects, listens, sends and resolves.
 pub(crate) fn sockets(address: &str) -> Value {
     #[expect(clippy::disallowed_methods, reason = "the attack")]
