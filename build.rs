@@ -15,7 +15,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The files of a folder, by their names and in that order.
 fn files(folder: &str) -> Result<Vec<(String, PathBuf)>, Box<dyn Error>> {
-    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("src").join(folder);
+    // The native build of the same sources has its manifest deeper down.
+    let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let folders = manifest.ancestors().map(|above| above.join("src").join(folder));
+    let folder =
+        folders.into_iter().find(|folder| folder.is_dir()).ok_or("there is no such folder of sources")?;
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut found = Vec::new();
     for entry in fs::read_dir(&folder)? {

@@ -24,6 +24,8 @@ fn nobody_depends_on_whom_it_should_not() {
     allowed.insert("proxmox-mcp-component", &["proxmox-api", "proxmox-audit", "proxmox-gate"]);
     allowed.insert("proxmox-audit", &[]);
     allowed.insert("proxmox-mcp", &["proxmox-api", "proxmox-audit", "proxmox-gate", "proxmox-sim"]);
+    allowed.insert("proxmox-bench", &["proxmox-api", "proxmox-gate", "proxmox-sim", "proxmox-tools-native"]);
+    allowed.insert("proxmox-tools-native", &["proxmox-api", "proxmox-audit", "proxmox-gate"]);
     for package in &metadata.packages {
         let used = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
         let used: BTreeSet<&str> =
@@ -56,7 +58,7 @@ fn sources() -> Vec<PathBuf> {
         }
     }
     let mut found = Vec::new();
-    for folder in ["src", "api", "deploy", "fuzz", "host", "sim", "tests", "xtask"] {
+    for folder in ["src", "api", "bench", "deploy", "fuzz", "host", "sim", "tests", "xtask"] {
         walk(&root().join(folder), &mut found);
     }
     let written = |path: &PathBuf| {

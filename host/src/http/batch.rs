@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use rmcp::model::ProtocolVersion;
 use serde_json::Value;
 
-use super::front::{Answer, json_answer, rpc_error};
+use super::front::{Answer, json_answer};
 use crate::mcp::strict::{self, Refused};
 
 /// The header that says which revision was agreed on.
@@ -17,12 +17,12 @@ const VERSION: &str = "mcp-protocol-version";
 /// The messages of a body that is an array, each ready to be handed on or with the error that answers it.
 ///
 /// # Errors
-/// The answer to the batch as a whole.
+/// What answers the batch as a whole.
 pub(super) fn messages(
     headers: &HeaderMap,
     values: Vec<Value>,
-) -> Result<Vec<Result<Bytes, Refused>>, Answer> {
-    let messages = strict::batch(values, agreed_on(headers).as_ref()).map_err(|refused| whole(&refused))?;
+) -> Result<Vec<Result<Bytes, Refused>>, Refused> {
+    let messages = strict::batch(values, agreed_on(headers).as_ref())?;
     let ready = |message| serde_json::to_vec(&message).map(Bytes::from).unwrap_or_default();
     Ok(messages.into_iter().map(|message| message.map(ready)).collect())
 }
@@ -33,10 +33,6 @@ fn agreed_on(headers: &HeaderMap) -> Option<ProtocolVersion> {
         None => Some(ProtocolVersion::V_2025_03_26),
         Some(version) => serde_json::from_value(version.to_str().ok()?.into()).ok(),
     }
-}
-
-fn whole(refused: &Refused) -> Answer {
-    rpc_error(refused.code, &refused.message)
 }
 
 /// The answer to one message, out of what came back for it: nothing for a notification.
@@ -93,7 +89,7 @@ mod tests {
         }
         for version in ["2024-11-05", "2025-06-18", "2026-07-28", "nonsense"] {
             let refused = messages(&headers(Some(version)), ping()).unwrap_err();
-            assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{version}");
+            assert_eq!(refused.code, -32600, "{version}");
         }
     }
 

@@ -195,7 +195,7 @@ impl<S: ServerHandler> Front<S> {
     async fn batch(&self, door: &Door<S>, who: &Counted, mut head: Parts, messages: Vec<Value>) -> Answer {
         let messages = match batch::messages(&head.headers, messages) {
             Ok(messages) => messages,
-            Err(answer) => return answer,
+            Err(refused) => return rpc_error(refused.code, &refused.message),
         };
         let mut rest = messages.iter().skip(1);
         if let Err(wait) = rest.try_for_each(|_| self.rate.take(who.clone(), Instant::now())) {
