@@ -291,9 +291,10 @@ impl Events {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The next message; `None` at the end of the stream.
+    /// The next message; `None` at the end of the stream. A stream that only shows now and then that it is alive
+    /// says nothing any more.
     pub(crate) fn next(&mut self) -> Option<Value> {
-        loop {
+        for _ in 0..4 {
             while let Some((line, rest)) = self.text.split_once('\n') {
                 let found = message(line);
                 self.text = rest.to_owned();
@@ -303,6 +304,7 @@ impl Events {
             }
             self.text.push_str(&String::from_utf8(chunk(&mut self.reader)?).unwrap());
         }
+        panic!("the stream goes on without a message")
     }
 }
 

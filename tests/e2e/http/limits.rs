@@ -164,7 +164,7 @@ fn at_the_end_calls_end_and_nothing_new_begins() {
     let session = Session::open(&server, None, json!({}));
     let mut stream = Ask { method: "GET", ..session.message(&json!(null)) }.open(&server);
     assert_eq!(stream.status, 200);
-    sim.fault(Fault::always("/nodes", FaultKind::Slow(Duration::from_secs(3))));
+    sim.fault(Fault::always("/", FaultKind::Slow(Duration::from_secs(3))));
     let mut call = server.connect();
     call.write_all(&Ask::call("proxmox_get_nodes", json!({})).bytes()).unwrap();
     // Time for the call to be on its way; the cluster takes longer to answer.
