@@ -11,8 +11,10 @@ use wit_parser::{Resolve, WorldItem, WorldKey};
 /// The section in which tools of the component model keep documentation, and the version of its form.
 const SECTION: &str = "package-docs";
 const VERSION: u8 = 1;
-/// What the component is.
+/// What the component is in `wit`.
 const WORLD: &str = "server";
+/// What a world is called that was read out of a component. The section has to name that one.
+const READ_OUT: &str = "root";
 
 /// Builds the component and writes it to a file.
 pub(crate) fn write(file: &str) -> Result<()> {
@@ -55,7 +57,7 @@ fn documentation(wit: &Path) -> Result<Vec<u8>> {
     let mut content = vec![VERSION];
     let docs = world.docs.contents.as_deref();
     let described = json!({"docs": docs, "func_exports": Value::Object(functions)});
-    serde_json::to_writer(&mut content, &json!({"worlds": {WORLD: described}}))?;
+    serde_json::to_writer(&mut content, &json!({"worlds": {READ_OUT: described}}))?;
     Ok(content)
 }
 
@@ -102,7 +104,7 @@ mod tests {
         let (version, json) = content.split_first().unwrap();
         assert_eq!(*version, VERSION);
         let json: Value = serde_json::from_slice(json).unwrap();
-        let functions = json["worlds"][WORLD]["func_exports"].as_object().unwrap();
+        let functions = json["worlds"][READ_OUT]["func_exports"].as_object().unwrap();
         for name in ["list-tools", "call-tool", "resume"] {
             assert!(functions.contains_key(name), "{json}");
         }

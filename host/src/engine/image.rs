@@ -19,6 +19,7 @@ pub(super) use in_place::{component, prepare};
 mod in_place {
     use std::ptr::NonNull;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use rustix::mm::{MprotectFlags, mprotect};
     use wasmtime::CustomCodeMemory;
@@ -57,7 +58,13 @@ mod in_place {
         config.with_custom_code_memory(Some(Arc::new(ReadOnly)));
     }
 
+    /// Code at one place is one engine's. A program has one; tests have more, and those copy it.
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+
     pub(in super::super) fn component(engine: &Engine) -> Result<Component> {
+        if TAKEN.swap(true, Ordering::SeqCst) {
+            return super::copied(engine);
+        }
         // SAFETY: the bytes are part of this program; the build script made them with the same wasmtime. They
         // last as long as the program, and nothing writes to them.
         #[expect(unsafe_code, reason = "deserialising trusts the bytes, and these are our own")]
@@ -71,7 +78,9 @@ mod in_place {
 pub(super) fn prepare(_config: &mut Config) {}
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn component(engine: &Engine) -> Result<Component> {
+pub(super) use copied as component;
+
+pub(super) fn copied(engine: &Engine) -> Result<Component> {
     // SAFETY: the bytes are part of this program; the build script made them with the same wasmtime.
     #[expect(unsafe_code, reason = "deserialising trusts the bytes, and these are our own")]
     let component = unsafe { Component::deserialize(engine, &COMPONENT.0) };

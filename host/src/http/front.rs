@@ -35,6 +35,9 @@ const ENDPOINT: &str = "/mcp";
 const HEALTH: &str = "/healthz";
 /// The longest message that is read, in bytes; as on standard input.
 const MAX_BODY: usize = 4 << 20;
+/// What requests of the era without sessions have, in their head or in their parameters.
+const STATELESS: &str = "mcp-method";
+const STATELESS_META: &str = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
 /// How long a request may take to arrive, once its head is here.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// Sessions of one token at one time.
@@ -274,7 +277,14 @@ impl<S> Door<S> {
         if !message.is_object() {
             return Some(rpc_error(-32600, "Invalid Request: a message is an object"));
         }
-        if let Err(refused) = strict::message(message.clone()) {
+        let json =
+            headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        // Of requests without a session rmcp judges headers and methods first, as it should.
+        let stateless = headers.contains_key(STATELESS) || message.pointer(STATELESS_META).is_some();
+        if json
+            && !stateless
+            && let Err(refused) = strict::message(message.clone())
+        {
             return Some(json_answer(StatusCode::BAD_REQUEST, &refused.answer().to_string()));
         }
         let opens = message.get("method").and_then(Value::as_str) == Some("initialize")

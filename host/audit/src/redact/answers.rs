@@ -59,8 +59,7 @@ pub fn may_hold_secrets(bytes: &[u8]) -> bool {
 
 /// Whether `!name=` or `!name:` is followed by what may be a UUID: an API token, whose name can be anything.
 fn holds_token(bytes: &[u8]) -> bool {
-    memchr::memchr_iter(b'!', bytes).any(|at| {
-        let after = bytes.get(at + 1..).unwrap_or_default();
+    bytes.split(|byte| *byte == b'!').skip(1).any(|after| {
         let name =
             after.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte)).count();
         let secret = after.get(name + 1..).unwrap_or_default();
