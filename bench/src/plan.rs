@@ -58,10 +58,11 @@ pub(crate) const NODE: &str = "pve1";
 pub(crate) const VMID: u32 = 101;
 
 const RESOURCES: Sent = ("GET", "/cluster/resources", "");
+const NODES: Sent = ("GET", "/cluster/resources?type=node", "");
 
 /// What is asked. The floor makes the requests that this server's tools make.
 pub(crate) static QUESTIONS: &[Question] = &[
-    Question { name: "nodes", groups: &[&[RESOURCES]], crowded: true },
+    Question { name: "nodes", groups: &[&[NODES]], crowded: true },
     Question { name: "guests", groups: &[&[RESOURCES]], crowded: false },
     Question {
         name: "storage",
