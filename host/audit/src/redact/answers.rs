@@ -3,11 +3,14 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, Match, MatchKind, StartKind};
 
 use super::names::{self, Says};
 use super::shapes::{self, Doubt};
 use super::vendors;
+
+/// Members that hold the value of what `key` or `name` beside them names.
+pub(super) const VALUES: &[&str] = &["value", "pending", "old", "new", "default"];
 
 /// Words with a stem in them that long lists are full of.
 const INNOCENT: &[&str] = &["tokenid", "tokens", "hotplug", "upid:pve:"];
@@ -39,32 +42,167 @@ const STEMS: &[&str] = &[
 const SIGNS: &[&str] =
     &["://", ":\\/", "\\u00", "-----begin", "pve:", "pvevnc:", "pvetunnel:", "usermod -p", "useradd -p"];
 
-static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let others = SIGNS.iter().chain(shapes::HASHES).chain([&shapes::OPENSSH]).copied();
-    let marks = INNOCENT.iter().chain(STEMS).copied().chain(others).chain(vendors::starts());
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(marks)
-        .ok()
-});
+/// The longest bare word that is looked at as a whole, in bytes.
+const LONGEST_WORD: usize = 256;
 
-/// Whether there may be a secret in a text, an answer or a name. Where this says no, there is none that
-/// [`secret_parts`] or [`is_secret`] would find. It takes about two milliseconds for a megabyte.
-pub fn may_hold_secrets(bytes: &[u8]) -> bool {
-    let Some(marks) = &*MARKS else { return true };
-    marks.find_iter(bytes).any(|mark| mark.pattern().as_usize() >= INNOCENT.len()) || holds_token(bytes)
+static MARKS: LazyLock<Option<Marks>> = LazyLock::new(Marks::new);
+
+/// A set of pairs of bytes: one byte for each pair there can be, which takes the least time to look at.
+struct Pairs(Box<[u8; 1 << 16]>);
+
+impl Pairs {
+    fn of(pairs: impl IntoIterator<Item = [u8; 2]>) -> Pairs {
+        let mut set = Box::new([0; 1 << 16]);
+        for pair in pairs {
+            if let Some(place) = set.get_mut(usize::from(u16::from_le_bytes(pair))) {
+                *place = 1;
+            }
+        }
+        Pairs(set)
+    }
+
+    /// 1 where the pair is in it, else 0.
+    #[inline]
+    fn has(&self, pair: [u8; 2]) -> u8 {
+        self.0.get(usize::from(u16::from_le_bytes(pair))).copied().unwrap_or_default()
+    }
 }
 
-/// Whether `!name=` or `!name:` is followed by what may be a UUID: an API token, whose name can be anything.
-fn holds_token(bytes: &[u8]) -> bool {
-    bytes.split(|byte| *byte == b'!').skip(1).any(|after| {
-        let name =
-            after.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte)).count();
-        let secret = after.get(name + 1..).unwrap_or_default();
-        matches!(after.get(name), Some(b'=' | b':')) && secret.first().is_some_and(u8::is_ascii_hexdigit)
-    })
+/// All marks. Nearly every place of an answer is passed over by its first bytes alone.
+struct Marks {
+    /// With which two bytes a mark, or an API token, begins.
+    starts: Pairs,
+    /// What the second and the third of it may be.
+    goes_on: Pairs,
+    automaton: AhoCorasick,
+}
+
+/// How many places are looked at together.
+const BLOCK: usize = 8;
+
+impl Marks {
+    fn new() -> Option<Marks> {
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .match_kind(MatchKind::LeftmostLongest)
+            .start_kind(StartKind::Anchored)
+            .build(all())
+            .ok()?;
+        let (mut starts, mut goes_on) = (Vec::new(), Vec::new());
+        for mark in all() {
+            let (first, second) = (*mark.as_bytes().first()?, *mark.as_bytes().get(1)?);
+            starts.extend(both_cases(first, second));
+            match mark.as_bytes().get(2) {
+                Some(third) => goes_on.extend(both_cases(second, *third)),
+                None => goes_on.extend((0..=u8::MAX).flat_map(|third| both_cases(second, third))),
+            }
+        }
+        starts.extend((0..=u8::MAX).map(|second| [b'!', second]));
+        Some(Marks { starts: Pairs::of(starts), goes_on: Pairs::of(goes_on), automaton })
+    }
+
+    /// The next place from `from` on at which a mark, or an API token, may begin.
+    fn next(&self, bytes: &[u8], mut from: usize) -> Option<usize> {
+        loop {
+            // Of most blocks this is all: no pair of them begins anything.
+            while let Some(block) = bytes.get(from..).and_then(<[u8]>::first_chunk::<{ BLOCK + 1 }>) {
+                let [a, b, c, d, e, f, g, h, i] = *block;
+                let pairs = [[a, b], [b, c], [c, d], [d, e], [e, f], [f, g], [g, h], [h, i]];
+                if pairs.iter().fold(0, |any, pair| any | self.starts.has(*pair)) != 0 {
+                    break;
+                }
+                from += BLOCK;
+            }
+            let rest = bytes.get(from..).filter(|rest| rest.len() > 1)?;
+            let begins = |at: usize| match (rest.get(at), rest.get(at + 1), rest.get(at + 2)) {
+                (Some(b'!'), Some(_), _) => true,
+                (Some(a), Some(b), Some(c)) => self.starts.has([*a, *b]) & self.goes_on.has([*b, *c]) != 0,
+                (Some(a), Some(b), None) => self.starts.has([*a, *b]) != 0,
+                _ => false,
+            };
+            match (0..BLOCK).find(|at| begins(*at)) {
+                Some(at) => return Some(from + at),
+                None => from += BLOCK,
+            }
+        }
+    }
+
+    /// The longest mark at this place.
+    fn at(&self, bytes: &[u8], at: usize) -> Option<Match> {
+        self.automaton.find(Input::new(bytes).range(at..).anchored(Anchored::Yes))
+    }
+}
+
+fn all() -> impl Iterator<Item = &'static str> {
+    let others = SIGNS.iter().chain(shapes::HASHES).chain([&shapes::OPENSSH]).copied();
+    INNOCENT.iter().chain(STEMS).copied().chain(others).chain(vendors::starts())
+}
+
+fn both_cases(first: u8, second: u8) -> impl Iterator<Item = [u8; 2]> {
+    let cases = |byte: u8| [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
+    cases(first).into_iter().flat_map(move |first| cases(second).map(|second| [first, second]))
+}
+
+/// Whether there may be a secret in a text, an answer or a name. Where this says no, there is none that
+/// [`secret_parts`] or [`is_secret`] would find. It takes about a millisecond for a megabyte.
+pub fn may_hold_secrets(bytes: &[u8]) -> bool {
+    let Some(marks) = &*MARKS else { return true };
+    let mut names_something = false;
+    let mut from = 0;
+    while let Some(at) = marks.next(bytes, from) {
+        from = at + 1;
+        if bytes.get(at) == Some(&b'!') {
+            if holds_token(bytes.get(at + 1..).unwrap_or_default()) {
+                return true;
+            }
+            continue;
+        }
+        let Some(mark) = marks.at(bytes, at) else { continue };
+        from = mark.end();
+        match mark.pattern().as_usize() {
+            innocent if innocent < INNOCENT.len() => {}
+            stem if stem < INNOCENT.len() + STEMS.len() && is_bare_word(bytes, &mark) => {
+                names_something = true;
+            }
+            _ => return true,
+        }
+    }
+    names_something && VALUES.iter().any(|name| is_member(bytes, name))
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
+}
+
+/// Whether what follows a `!` is `name=` or `name:` and then what may be a UUID: an API token, whose name can be
+/// anything.
+fn holds_token(after: &[u8]) -> bool {
+    let name = after.iter().take_while(|byte| is_of_name(**byte)).count();
+    let secret = after.get(name + 1..).unwrap_or_default();
+    matches!(after.get(name), Some(b'=' | b':')) && secret.first().is_some_and(u8::is_ascii_hexdigit)
+}
+
+/// Whether a stem is part of a value of one word, such as `"keycloak-01"`: neither the name of a member nor a text
+/// with room for a secret. What it names can only stand in a member beside it.
+fn is_bare_word(bytes: &[u8], stem: &Match) -> bool {
+    let of_word = |byte: &&u8| is_of_name(**byte);
+    let before = bytes.get(..stem.start()).unwrap_or_default();
+    let after = bytes.get(stem.end()..).unwrap_or_default();
+    let head = before.iter().rev().take(LONGEST_WORD).take_while(of_word).count();
+    let tail = after.iter().take(LONGEST_WORD).take_while(of_word).count();
+    let (before, first) = before.split_at(before.len() - head);
+    let is_word = bytes.get(stem.range()).is_some_and(|stem| !stem.eq_ignore_ascii_case(b"pass"));
+    is_word
+        && first.first() != Some(&b'-')
+        && matches!(before, [.., b':' | b',' | b'[', b'"'])
+        && matches!(after.get(tail..), Some([b'"', b',' | b'}' | b']', ..]))
+}
+
+/// Whether an answer has a member of this name.
+fn is_member(bytes: &[u8], name: &str) -> bool {
+    let quoted = format!("\"{name}\"");
+    bytes.windows(quoted.len()).any(|part| part == quoted.as_bytes())
 }
 
 /// The parts of a text that are secret: sorted, apart from each other, not empty.
@@ -214,6 +352,51 @@ mod tests {
         }
         assert!(may_hold_secrets(br#"{"Ssh-Private_Key":1}"#));
         assert!(!may_hold_secrets(br#"{"tokenid":"mcp","upid":"UPID:pve:0000:root@pam!mcp:","hotplug":1}"#));
+    }
+
+    #[test]
+    fn a_name_of_one_word_is_no_secret_and_need_not_be_looked_into() {
+        for name in ["keycloak-01", "auth.example.com", "session-store", "tokens", "monkey", "PIN"] {
+            assert!(
+                !may_hold_secrets(format!(r#"{{"name":"{name}","tags":["{name}"]}}"#).as_bytes()),
+                "{name}"
+            );
+            // What it names may stand beside it.
+            assert!(
+                may_hold_secrets(format!(r#"[{{"name":"{name}","value":"x"}}]"#).as_bytes())
+                    || name == "tokens"
+            );
+        }
+        for text in [
+            r#"{"auth-token":"x"}"#,
+            r#"{"a":"token x"}"#,
+            r#"{"a":"x token"}"#,
+            r#"{"a":"--token","b":1}"#,
+            r#"{"a":"\"token\": 1"}"#,
+            r#"{"a":"echo x|chpasswd"}"#,
+            r#"{"a":"sshpass"}"#,
+            r#"{"a":"token" : 1}"#,
+            r#"{"a":"key-ghp_0123456789"}"#,
+            "token",
+            "\"token\"",
+        ] {
+            assert!(may_hold_secrets(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_mark_is_seen_wherever_it_stands() {
+        for mark in all().skip(INNOCENT.len()) {
+            for mark in [mark.to_ascii_lowercase(), mark.to_ascii_uppercase()] {
+                for text in [mark.clone(), format!("x{mark}"), format!("!{mark} x"), format!("ké {mark}")] {
+                    assert!(may_hold_secrets(text.as_bytes()), "{text}");
+                }
+            }
+        }
+        for text in ["", "!", "p", "a!b=", "a!b=z"] {
+            assert!(!may_hold_secrets(text.as_bytes()), "{text}");
+        }
+        assert!(may_hold_secrets(b"!b=1"));
     }
 
     #[test]

@@ -49,9 +49,6 @@ static ASKED_FOR: &[&str] = &[
     "/pve-docs/api-viewer/apidoc.js",
 ];
 
-/// Members that hold the value of what `key` or `name` beside them names.
-const VALUES: &[&str] = &["value", "pending", "old", "new", "default"];
-
 /// The answer of a method (its verb and path template) without secrets; `None` where there are none. `succeeded`:
 /// it is no error. An answer that is no JSON is looked at as text.
 pub fn taken_out(verb: &str, path: &str, succeeded: bool, body: &[u8]) -> Option<Vec<u8>> {
@@ -62,6 +59,10 @@ pub fn taken_out(verb: &str, path: &str, succeeded: bool, body: &[u8]) -> Option
     if also.is_none() && !answers::may_hold_secrets(body) {
         return None;
     }
+    looked_through(also, succeeded, body)
+}
+
+fn looked_through(also: Option<&Also>, succeeded: bool, body: &[u8]) -> Option<Vec<u8>> {
     let Ok(mut answer) = serde_json::from_slice::<Value>(body) else {
         return text(&String::from_utf8_lossy(body)).map(String::into_bytes);
     };
@@ -147,7 +148,7 @@ impl Walk {
             if self.also.contains(&name) {
                 taken |= hide(value, |_| true);
             }
-            if self.by_name && VALUES.contains(&name) {
+            if self.by_name && answers::VALUES.contains(&name) {
                 taken |= hide(value, |value| answers::is_secret(&title, value));
             }
             if self.by_name && answers::may_hold_secrets(name.as_bytes()) {
@@ -174,4 +175,61 @@ fn hide(value: &mut Value, secret: impl Fn(&str) -> bool + Copy) -> bool {
     }
     *value = Value::String(TAKEN_OUT.to_owned());
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn json() -> impl Strategy<Value = Value> {
+        let piece = prop::sample::select(vec![
+            "key",
+            "pass",
+            "token",
+            "cipassword",
+            "name",
+            "value",
+            "x",
+            "-",
+            "_",
+            ".",
+            " ",
+            ":",
+            "=",
+            "\"",
+            "a1b2c3d4e5f6g7",
+            "|",
+            "chpasswd",
+            "!",
+            "mcp",
+            "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+            "://",
+            "@",
+            "bearer",
+            "pending",
+            "pin",
+        ]);
+        let text = prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat());
+        let leaf = prop_oneof![text.clone().prop_map(Value::from), any::<u8>().prop_map(Value::from)];
+        leaf.prop_recursive(3, 24, 5, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::vec((text.clone(), inner), 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+        #[test]
+        fn what_is_passed_over_at_a_glance_holds_nothing(data in json(), succeeded: bool) {
+            let body = serde_json::json!({"data": data}).to_string().into_bytes();
+            if !answers::may_hold_secrets(&body) {
+                prop_assert_eq!(looked_through(None, succeeded, &body), None);
+            }
+        }
+    }
 }
