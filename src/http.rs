@@ -165,12 +165,19 @@ fn read(response: &IncomingResponse) -> Result<Response, SendError> {
     let reason = header(REASON);
     // What the header says may not be so; it only spares the growing.
     let length = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let length = length.min(LARGEST_ANSWER);
     let body = response.consume().map_err(|()| SendError::Closed)?;
     let stream = body.stream().map_err(|()| SendError::Closed)?;
-    let mut bytes = Vec::with_capacity(length.min(LARGEST_ANSWER));
+    let mut bytes: Vec<u8> = Vec::new();
     loop {
-        match stream.blocking_read(READ_CHUNK) {
-            Ok(chunk) => bytes.extend_from_slice(&chunk),
+        let wanted = (length.saturating_sub(bytes.len()) as u64).max(READ_CHUNK);
+        match stream.blocking_read(wanted) {
+            // Mostly the first piece is all of it, and stays where it is.
+            Ok(all) if bytes.is_empty() => bytes = all,
+            Ok(more) => {
+                bytes.reserve(length.saturating_sub(bytes.len()).max(more.len()));
+                bytes.extend_from_slice(&more);
+            }
             Err(StreamError::Closed) => return Ok(Response { status, reason, body: bytes }),
             Err(StreamError::LastOperationFailed(_)) => return Err(SendError::Closed),
         }
