@@ -1,21 +1,18 @@
 //! The component's only way to the world: each of its HTTP requests passes here.
 //!
 //! The gate decides from the request itself. What it refuses never leaves the process; what it permits
-//! goes out through [`crate::egress`], rewritten. The answer comes back without cookies, credentials and
-//! other [`secrets`], cut to what is granted, and bounded in size. `wasi:http` has no words for a refusal, so the reasons
-//! are kept beside the call, in its [`Ledger`].
+//! goes out through [`crate::egress`], rewritten. The answer comes back as [`crate::received`] lets it through, without
+//! cookies and other headers, and cut to what is granted. `wasi:http` has no words for a refusal, so the reasons are
+//! kept beside the call, in its [`Ledger`].
 
 mod verdict;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::ext::ReasonPhrase;
 use proxmox_api::Method;
 use proxmox_gate::{Denied, Gate, Permit, RawRequest, Scope, Verdict};
 use tokio::sync::Semaphore;
@@ -23,9 +20,9 @@ use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
 
 use crate::approvals::leave::{self, Leave};
 use crate::approvals::{Need, Unapproved};
-use crate::echo::Echo;
 use crate::egress::{Egress, SendError, is_repeatable};
 use crate::pools::{Directory, Members};
+use crate::received::{Failure, MAX_ANSWER, Received};
 use crate::secrets::{self, TAKEN_OUT};
 use crate::watch::{Held, Sending, Watch};
 
@@ -37,10 +34,6 @@ const MAX_IN_FLIGHT: usize = 32;
 const MAX_ACCOUNT: usize = 100;
 /// Proxmox takes no larger request.
 const MAX_REQUEST: usize = 512 * 1024;
-/// An answer about 20,000 guests is 8 MiB.
-const MAX_ANSWER: usize = 32 * 1024 * 1024;
-/// Longest wait for the body of an answer whose head has come.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Carries the reason phrase of an answer to the component.
 const REASON_HEADER: HeaderName = HeaderName::from_static("pve-reason-phrase");
 
@@ -271,43 +264,43 @@ impl Boundary {
             return Err(Error::HttpRequestDenied);
         }
         let sending = self.let_go(&permit, raw, &pools).await?;
-        let answer = self.egress.send(permit).await;
+        let answer = self.egress.receive(permit).await;
         if let (Some(watch), Some(sending)) = (&self.watch, sending) {
-            watch.answered(sending, answer.as_ref().ok().map(|answer| answer.status().as_u16()));
+            let status = answer.as_ref().map_or_else(Failure::status, |answer| Some(answer.status));
+            watch.answered(sending, status.map(|status| status.as_u16()));
         }
         match answer {
-            Ok(answer) => self.pass_back(method, &pools, answer).await,
-            Err(error) => {
-                tracing::info!(%error, "no answer");
-                let code = for_component(&error);
-                self.note(|ledger| {
-                    // The last one is what is told.
-                    ledger.unanswered.truncate(MAX_ACCOUNT - 1);
-                    ledger.unanswered.push(error);
-                });
+            Ok(answer) => self.pass_back(method, &pools, answer),
+            Err(failure) => {
+                tracing::info!(%failure, "no answer");
+                let code = for_component(&failure);
+                if let Failure::Unanswered(error) = failure {
+                    self.note(|ledger| {
+                        // The last one is what is told.
+                        ledger.unanswered.truncate(MAX_ACCOUNT - 1);
+                        ledger.unanswered.push(error);
+                    });
+                }
                 Err(code)
             }
         }
     }
 
     /// The answer as the component sees it: status, content type, reason and body.
-    async fn pass_back(
+    fn pass_back(
         &self,
         method: &'static Method,
         pools: &Members,
-        answer: Response<Incoming>,
+        answer: Received,
     ) -> Result<Response<WasiBody>, Error> {
-        let (status, echo) = (answer.status(), self.egress.echo());
+        let Received { status, content_type, reason, body } = answer;
         let mut response = Response::builder().status(status);
-        if let Some(value) = answer.headers().get(CONTENT_TYPE).filter(|value| !echo.is_in(value.as_bytes()))
-        {
+        if let Some(value) = content_type {
             response = response.header(CONTENT_TYPE, value);
         }
-        let reason = answer.extensions().get::<ReasonPhrase>();
-        if let Some(reason) = reason.and_then(|reason| reason_header(reason.as_bytes(), echo)) {
+        if let Some(reason) = reason {
             response = response.header(REASON_HEADER, reason);
         }
-        let body = echo.taken_out(body_of(answer).await?);
         if let Some(watch) = &self.watch {
             watch.look_for_task(method, &body);
         }
@@ -315,7 +308,6 @@ impl Boundary {
             StatusCode::OK => self.gate.filter(method, &body, pools).map(Bytes::from).unwrap_or(body),
             _ => body,
         };
-        let body = secrets::taken_out(method, status, &body).map(Bytes::from).unwrap_or(body);
         response
             .header(CONTENT_LENGTH, body.len())
             .body(Full::new(body).map_err(|never| match never {}).boxed_unsync())
@@ -427,43 +419,23 @@ pub(crate) fn leave_in_words(verdict: &Verdict) -> String {
     }
 }
 
-/// The body of an answer, bounded in size and time.
-pub(crate) async fn body_of(answer: Response<Incoming>) -> Result<Bytes, Error> {
-    let announced = answer.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MAX_ANSWER) {
-        return Err(Error::HttpResponseBodySize(Some(MAX_ANSWER as u64)));
-    }
-    let body = Limited::new(answer.into_body(), MAX_ANSWER).collect();
-    match tokio::time::timeout(BODY_TIMEOUT, body).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Error::HttpResponseBodySize(Some(MAX_ANSWER as u64)))
-        }
-        Ok(Err(_)) => Err(Error::HttpResponseIncomplete),
-        Err(_) => Err(Error::HttpResponseTimeout),
-    }
-}
-
-/// Reason phrases may hold Latin-1 and, in theory, anything; what is not printable ASCII becomes `?`.
-fn reason_header(reason: &[u8], echo: &Echo) -> Option<HeaderValue> {
-    let reason = echo.taken_out(Bytes::copy_from_slice(reason));
-    let printable = |byte: &u8| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '?' };
-    let reason: String = reason.iter().take(500).map(printable).collect();
-    HeaderValue::from_str(&secrets::text(&reason).unwrap_or(reason)).ok()
-}
-
 /// What the component learns of a failure: its kind. The address stays here.
-fn for_component(error: &SendError) -> Error {
-    match error {
-        SendError::Settings(_) => Error::ConfigurationError,
-        SendError::Dns(_) => Error::DnsError { rcode: None, info_code: None },
-        SendError::Refused(_) => Error::ConnectionRefused,
-        SendError::ConnectTimeout(_) => Error::ConnectionTimeout,
-        SendError::Connect { .. } => Error::DestinationUnavailable,
-        SendError::Certificate { .. } => Error::TlsCertificateError,
-        SendError::Tls { .. } => Error::TlsProtocolError,
-        SendError::AnswerTimeout(_) => Error::HttpResponseTimeout,
-        SendError::Broken { .. } => Error::ConnectionTerminated,
+fn for_component(failure: &Failure) -> Error {
+    match failure {
+        Failure::TooLarge(_) => Error::HttpResponseBodySize(Some(MAX_ANSWER as u64)),
+        Failure::TooSlow(_) => Error::HttpResponseTimeout,
+        Failure::Broken(_) => Error::HttpResponseIncomplete,
+        Failure::Unanswered(error) => match error {
+            SendError::Settings(_) => Error::ConfigurationError,
+            SendError::Dns(_) => Error::DnsError { rcode: None, info_code: None },
+            SendError::Refused(_) => Error::ConnectionRefused,
+            SendError::ConnectTimeout(_) => Error::ConnectionTimeout,
+            SendError::Connect { .. } => Error::DestinationUnavailable,
+            SendError::Certificate { .. } => Error::TlsCertificateError,
+            SendError::Tls { .. } => Error::TlsProtocolError,
+            SendError::AnswerTimeout(_) => Error::HttpResponseTimeout,
+            SendError::Broken { .. } => Error::ConnectionTerminated,
+        },
     }
 }
 
@@ -508,13 +480,5 @@ mod tests {
         ledger.held_back(true);
         assert_eq!((ledger.sent, ledger.changes), (1, 0));
         assert!(ledger.ask(need(&proxmox_api::methods::POST_ACCESS_USERS, "a")), "nothing has changed yet");
-    }
-
-    #[test]
-    fn a_reason_phrase_cannot_smuggle_control_characters() {
-        let echo = Echo::of(&HeaderValue::from_static("PVEAPIToken=a@b!c=d-e-f"));
-        let header =
-            reason_header(b"no \xe9 such\r\nX-Evil: 1", &echo).map(|v| v.to_str().map(str::to_owned));
-        assert_eq!(header.unwrap().unwrap(), "no ? such??X-Evil: 1");
     }
 }

@@ -22,6 +22,7 @@ use proxmox_gate::{Permit, PermitParts};
 
 use crate::echo::Echo;
 use crate::engine::MAX_INSTANCES;
+use crate::received::Reads;
 use crate::tls::{self, Fingerprint, Refusals, Trust};
 
 const AGENT: &str = concat!("proxmox-mcp/", env!("CARGO_PKG_VERSION"));
@@ -124,6 +125,7 @@ pub enum SendError {
 pub struct Egress {
     endpoint: Endpoint,
     echo: Echo,
+    reads: Reads,
     refusals: Refusals,
     // Made with the first request: reading the system's certificates takes longer than all else at start.
     client: OnceLock<Result<Http, SendError>>,
@@ -157,7 +159,8 @@ impl Egress {
     /// The way out to one server.
     pub fn new(endpoint: Endpoint) -> Arc<Self> {
         let echo = Echo::of(&endpoint.authorization);
-        Arc::new(Self { endpoint, echo, refusals: Refusals::default(), client: OnceLock::new() })
+        let (reads, refusals, client) = Default::default();
+        Arc::new(Self { endpoint, echo, reads, refusals, client })
     }
 
     /// The server that requests go to.
@@ -170,11 +173,16 @@ impl Egress {
         &self.echo
     }
 
+    /// Reads that are under way.
+    pub(crate) fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
     /// Sends what the gate permitted.
     ///
     /// # Errors
     /// [`SendError`] where there is no answer. An answer of any status is not an error.
-    pub async fn send(&self, permit: Permit) -> Result<Response<Incoming>, SendError> {
+    pub(crate) async fn send(&self, permit: Permit) -> Result<Response<Incoming>, SendError> {
         let client = self.client.get_or_init(|| self.connect()).as_ref().map_err(Clone::clone)?;
         let parts = permit.into_parts();
         let attempts = if is_repeatable(parts.method) { 2 } else { 1 };

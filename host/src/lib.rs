@@ -5,7 +5,7 @@
 //! |---|---|
 //! | where is a request allowed or refused? | the crate `proxmox-gate` (`host/gate`), called in [`boundary`] |
 //! | where does HTTP leave the process? | [`egress`] |
-//! | which secrets does the component not get to see? | [`secrets`] |
+//! | what comes back, and what of it does the component not get to see? | `received`, [`secrets`] |
 //! | what can the component reach, and how much of it? | [`engine`] |
 //! | how does a call run from start to end? | [`calls`] |
 //! | when is a person asked, and what? | [`approvals`] |
@@ -38,6 +38,7 @@ pub mod permissions;
 pub mod pools;
 pub mod profiles;
 pub mod reach;
+mod received;
 #[cfg(test)]
 mod reference;
 pub mod secrets;

@@ -1,14 +1,15 @@
 //! What the host itself reads to decide: who is in a pool, which guest a question is about. It goes through
 //! gate and egress like everything else, and into the audit log in the host's own name.
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http::StatusCode;
 use proxmox_api::Method;
 use proxmox_gate::{Gate, Pools, RawRequest, Scope};
 
-use crate::boundary::{body_of, leave_in_words};
+use crate::boundary::leave_in_words;
 use crate::egress::Egress;
+use crate::received::Failure;
 use crate::watch::Watch;
 
 /// The way that the host reads. With a watch, on account of that call.
@@ -19,7 +20,7 @@ pub(crate) struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// The answer to a method that reads, uncut. `target` is path and query below `/api2/json`.
+    /// The answer to a method that reads, not cut to what is granted. `target` is path and query below `/api2/json`.
     ///
     /// # Errors
     /// Why there is none, as a clause.
@@ -35,17 +36,15 @@ impl Lookup<'_> {
         let permit = self.gate.check(&scope, raw, pools)?;
         let leave = || leave_in_words(&self.gate.explain(&scope, raw, pools));
         let sending = self.watch.map(|watch| (watch, watch.host_reads(&permit, leave)));
-        let answer = self.egress.send(permit).await;
+        let answer = self.egress.receive_own(permit).await;
         if let Some((watch, sending)) = sending {
-            watch.answered(sending, answer.as_ref().ok().map(|answer| answer.status().as_u16()));
+            let status = answer.as_ref().map_or_else(Failure::status, |answer| Some(answer.status));
+            watch.answered(sending, status.map(|status| status.as_u16()));
         }
-        let answer = answer?;
-        let status = answer.status();
-        let body =
-            body_of(answer).await.map_err(|code| anyhow!("the answer to {method} breaks off: {code:?}"))?;
-        match status {
-            StatusCode::OK => Ok(body),
-            _ => bail!("Proxmox VE answered {status} to {method}"),
+        let answer = answer.with_context(|| format!("no answer to {method}"))?;
+        match answer.status {
+            StatusCode::OK => Ok(answer.body),
+            status => bail!("Proxmox VE answered {status} to {method}"),
         }
     }
 }
