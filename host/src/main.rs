@@ -24,7 +24,10 @@ use proxmox_mcp_host::telemetry::Telemetry;
 use proxmox_mcp_host::tls::Trust;
 use proxmox_mcp_host::watch::Safeguards;
 use proxmox_mcp_host::{commands, demo};
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 const WRONG_SETTINGS: u8 = 2;
 
@@ -70,7 +73,7 @@ struct Prepared {
 fn prepare(cli: &Cli) -> Result<Prepared> {
     let options = &cli.options;
     let sources = Sources::gather(options)?;
-    start_log(&settings::log_level(options, &sources)?);
+    start_log(settings::log_level(options, &sources)?);
     if let Some(path) = &sources.file_path {
         tracing::info!(path = %path.display(), "settings file");
     }
@@ -113,8 +116,8 @@ fn prepare(cli: &Cli) -> Result<Prepared> {
 }
 
 fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
+    let workers = workers(prepared.http.is_some());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
     let clock = cli.options.clock.map(Clock::set_to);
     let code = runtime.block_on(async {
         if let Some(telemetry) = Telemetry::start()? {
@@ -172,24 +175,28 @@ fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
     code
 }
 
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 4)
+/// One client mostly asks one thing after the other, and a second thread would be woken for each to find nothing to
+/// do. A team keeps several busy.
+fn workers(team: bool) -> usize {
+    match team {
+        true => std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 4),
+        false => 1,
+    }
 }
 
 /// Logs go to standard error; standard output belongs to the protocol.
-fn start_log(level: &str) {
-    let filter = match level {
-        "debug" => EnvFilter::new("info,proxmox_mcp=debug,proxmox_mcp_host=debug"),
+fn start_log(level: LevelFilter) {
+    let ours = ["proxmox_mcp", "proxmox_mcp_host"].map(|target| (target, level));
+    let filter = Targets::new()
+        .with_default(level.min(LevelFilter::INFO))
+        .with_targets(ours)
         // rmcp warns of each request that a client got wrong, and the client is told anyway.
-        level => EnvFilter::new(format!("{level},rmcp=error")),
-    };
-    let color = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_target("rmcp", level.min(LevelFilter::ERROR));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(color)
-        .without_time()
-        .init();
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time();
+    tracing_subscriber::registry().with(lines).with(filter).init();
 }
 
 #[cfg(unix)]

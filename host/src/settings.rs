@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use http::HeaderValue;
 use proxmox_audit::{AuditLog, Brakes, Options as AuditOptions, Recorder, Redactor};
+use tracing::level_filters::LevelFilter;
 
 use crate::cli::Options;
 use crate::egress::Endpoint;
@@ -128,10 +129,14 @@ pub(crate) fn boolean(name: &str, value: &str) -> Result<bool, SettingsError> {
 }
 
 /// What to log; the flag wins.
-pub fn log_level(options: &Options, sources: &Sources) -> Result<String, SettingsError> {
+pub fn log_level(options: &Options, sources: &Sources) -> Result<LevelFilter, SettingsError> {
     let level = sources.flag_or(&options.log, "PROXMOX_LOG").unwrap_or("warn").to_ascii_lowercase();
     match level.as_str() {
-        "error" | "warn" | "info" | "debug" | "off" => Ok(level),
+        "error" => Ok(LevelFilter::ERROR),
+        "warn" => Ok(LevelFilter::WARN),
+        "info" => Ok(LevelFilter::INFO),
+        "debug" => Ok(LevelFilter::DEBUG),
+        "off" => Ok(LevelFilter::OFF),
         _ => wrong(format!("PROXMOX_LOG is `{level}`; it takes error, warn, info, debug or off.")),
     }
 }

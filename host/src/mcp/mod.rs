@@ -4,6 +4,7 @@ mod asking;
 mod batches;
 mod completion;
 mod instructions;
+mod pipes;
 mod prompts;
 mod resources;
 mod stdio;

@@ -11,7 +11,6 @@
 //! Nothing but protocol is written to standard output.
 
 use std::collections::{HashSet, VecDeque};
-use std::io::{BufRead, Read, Write};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -28,10 +27,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Server;
 use super::batches::Owed;
+use super::pipes::{self, Input, Line};
 use super::strict::{self, Refused, Strict};
 
-/// The longest line that is read, in bytes.
-const MAX_LINE: u64 = 4 << 20;
 /// The id of the handshake that was made up for a client that made none.
 const SEED_ID: &str = "proxmox-mcp/no-handshake";
 
@@ -53,14 +51,8 @@ pub async fn serve(server: Server) -> Result<()> {
     served
 }
 
-/// One line of input.
-enum Line {
-    Text(Vec<u8>),
-    TooLong,
-}
-
 struct Stdio {
-    lines: mpsc::Receiver<Line>,
+    lines: Input,
     output: Option<mpsc::Sender<String>>,
     owed: Arc<Owed>,
     /// Messages to be handed on before further input.
@@ -74,20 +66,11 @@ struct Stdio {
 }
 
 impl Stdio {
-    /// Threads of their own read and write: a blocked pipe holds up nothing else. The second value comes when
-    /// all is written.
+    /// The second value comes when all is written.
     fn start(hung_up: watch::Sender<bool>) -> Result<(Self, oneshot::Receiver<()>)> {
-        let (send_line, lines) = mpsc::channel(64);
-        std::thread::Builder::new().name("stdin".into()).spawn(move || read_lines(&send_line))?;
-        let (output, texts) = mpsc::channel(64);
-        let (done, written) = oneshot::channel();
-        std::thread::Builder::new().name("stdout".into()).spawn(move || {
-            write_lines(texts);
-            // Nobody waits for it any more where the server has already gone.
-            let _ = done.send(());
-        })?;
+        let (output, written) = pipes::output()?;
         let stdio = Self {
-            lines,
+            lines: Input::start()?,
             output: Some(output),
             owed: Arc::default(),
             queue: VecDeque::new(),
@@ -265,7 +248,7 @@ impl Transport<RoleServer> for Stdio {
             if let Some(message) = self.queue.pop_front() {
                 return Some(message);
             }
-            let Some(line) = self.lines.recv().await else {
+            let Some(line) = self.lines.next().await else {
                 self.hung_up.send_replace(true);
                 self.owed.all_settled().await;
                 return None;
@@ -277,35 +260,5 @@ impl Transport<RoleServer> for Stdio {
     async fn close(&mut self) -> Result<(), Self::Error> {
         self.output = None;
         Ok(())
-    }
-}
-
-fn read_lines(lines: &mpsc::Sender<Line>) {
-    let mut input = std::io::stdin().lock();
-    loop {
-        let mut bytes = Vec::new();
-        let line = match input.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes) {
-            Ok(0) | Err(_) => return,
-            Ok(_) if bytes.len() as u64 == MAX_LINE && !bytes.ends_with(b"\n") => {
-                if input.skip_until(b'\n').is_err() {
-                    return;
-                }
-                Line::TooLong
-            }
-            Ok(_) => Line::Text(bytes),
-        };
-        if lines.blocking_send(line).is_err() {
-            return;
-        }
-    }
-}
-
-fn write_lines(mut texts: mpsc::Receiver<String>) {
-    let mut output = std::io::stdout().lock();
-    while let Some(mut text) = texts.blocking_recv() {
-        text.push('\n');
-        if output.write_all(text.as_bytes()).and_then(|()| output.flush()).is_err() {
-            return;
-        }
     }
 }
