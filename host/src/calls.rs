@@ -102,6 +102,7 @@ impl Tools {
         let listed = engine.list_tools(boundary()).await.context("the component did not list its tools")?;
         let catalogue = Catalogue::new(listed)?;
         let offers = Offers::of(&engine, boundary, &catalogue).await?;
+        engine.rest();
         Ok(Self {
             engine,
             gate,

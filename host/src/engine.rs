@@ -53,10 +53,10 @@ const MAX_STEP: Duration = Duration::from_secs(180);
 
 /// Bytes of memory, table and stack that stay with a place between two instances, and how many places keep
 /// them while they are not used.
-const KEPT_MEMORY: usize = 256 << 10;
+const KEPT_MEMORY: usize = 4 << 20;
 const KEPT_TABLE: usize = 32 << 10;
 const KEPT_STACK: usize = 32 << 10;
-const KEPT_PLACES: u32 = 16;
+const KEPT_PLACES: u32 = 8;
 
 /// What an instance holds of the host at one time: requests, headers, bodies, timers.
 const MAX_HANDLES: usize = 4_096;
@@ -120,6 +120,12 @@ impl Engine {
         let component =
             component.context("the component inside this program does not run on this machine")?;
         Self::new(&wasmtime, &component)
+    }
+
+    /// Gives memory back that was taken for the component's code so far. Saying what it offers runs through much that
+    /// calls do not need.
+    pub(crate) fn rest(&self) {
+        image::give_back();
     }
 
     /// Loads another component that keeps the contract, compiled ahead of time.

@@ -5,6 +5,10 @@ use anyhow::Result;
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
+/// The largest pages that a system has, in bytes.
+#[cfg(target_os = "linux")]
+const PAGE: usize = 64 << 10;
+
 /// Bytes at a place where code can be made executable: pages have up to 64 KiB.
 #[repr(C, align(65536))]
 struct Aligned<T: ?Sized>(T);
@@ -13,7 +17,7 @@ struct Aligned<T: ?Sized>(T);
 static COMPONENT: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/component.cwasm")));
 
 #[cfg(target_os = "linux")]
-pub(super) use in_place::{component, prepare};
+pub(super) use in_place::{component, give_back, prepare};
 
 #[cfg(target_os = "linux")]
 mod in_place {
@@ -21,10 +25,10 @@ mod in_place {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use rustix::mm::{MprotectFlags, mprotect};
+    use rustix::mm::{Advice, MprotectFlags, madvise, mprotect};
     use wasmtime::CustomCodeMemory;
 
-    use super::{COMPONENT, Component, Config, Engine, Result};
+    use super::{COMPONENT, Component, Config, Engine, PAGE, Result};
 
     /// Makes code executable that must not be written to: it may be part of this program.
     struct ReadOnly;
@@ -54,6 +58,19 @@ mod in_place {
         }
     }
 
+    /// Gives the pages back that the code of the component takes up by now; what is used again is mapped again.
+    pub(in super::super) fn give_back() {
+        let (start, length) = (COMPONENT.0.as_ptr(), COMPONENT.0.len());
+        // SAFETY: a constant of the program's file, which nothing writes to: its pages are the file's, before and
+        // after. It begins at a page of its own, and the last page that is not all its own is left alone.
+        #[expect(unsafe_code, reason = "pages can be given back by their address alone")]
+        let given =
+            unsafe { madvise(start.cast_mut().cast(), length - length % PAGE, Advice::LinuxDontNeed) };
+        if let Err(error) = given {
+            tracing::debug!(%error, "pages of the component stay");
+        }
+    }
+
     pub(in super::super) fn prepare(config: &mut Config) {
         config.with_custom_code_memory(Some(Arc::new(ReadOnly)));
     }
@@ -76,6 +93,9 @@ mod in_place {
 // Elsewhere the system may refuse to run what it has not mapped as code.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn prepare(_config: &mut Config) {}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn give_back() {}
 
 #[cfg(not(target_os = "linux"))]
 pub(super) use copied as component;
