@@ -72,11 +72,11 @@ impl Wish {
         }
         let status = Command::new(env!("CARGO"))
             .current_dir(ROOT)
-            .args(["build", "--locked", "--release", "--package", "proxmox-mcp"])
+            .args(["build", "--locked", "--profile", "dist", "--package", "proxmox-mcp"])
             .status()
             .context("cannot run cargo")?;
         ensure!(status.success(), "the program did not build");
-        Ok(Path::new(ROOT).join("target/release").join(program_name()))
+        Ok(Path::new(ROOT).join("target/dist").join(program_name()))
     }
 }
 
