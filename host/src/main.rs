@@ -30,6 +30,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 const WRONG_SETTINGS: u8 = 2;
+/// How long what still runs may take to be dropped, once the server ends.
+const CALLS_DROPPED_WITHIN: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -169,9 +171,9 @@ fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
         }
     });
     runtime.block_on(prepared.safeguards.end_telling());
+    // A call that is cut off here is written down as it is dropped.
+    runtime.shutdown_timeout(CALLS_DROPPED_WITHIN);
     prepared.safeguards.note_head("the audit log ends");
-    // The thread that reads standard input cannot be interrupted.
-    runtime.shutdown_background();
     code
 }
 

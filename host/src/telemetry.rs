@@ -27,12 +27,26 @@ const NAME: &str = "proxmox-mcp";
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The most that is read of an answer of the collector, in bytes.
 const MAX_ANSWER: usize = 64 << 10;
-/// Variables that name a collector.
-const ENDPOINTS: [&str; 3] = [
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-];
+/// The variables of one kind of what is told; those of OTLP count for each that has none of its own.
+struct Signal {
+    exporter: &'static str,
+    endpoint: &'static str,
+    protocol: &'static str,
+}
+
+const TRACES: Signal = Signal {
+    exporter: "OTEL_TRACES_EXPORTER",
+    endpoint: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    protocol: "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+};
+const METRICS: Signal = Signal {
+    exporter: "OTEL_METRICS_EXPORTER",
+    endpoint: "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    protocol: "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+};
+const DISABLED: &str = "OTEL_SDK_DISABLED";
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 
 /// What is counted and timed.
 pub struct Telemetry {
@@ -56,22 +70,27 @@ impl Telemetry {
     /// # Errors
     /// Where they ask for what there is not here.
     pub fn start() -> Result<Option<Self>> {
-        let variables = ENDPOINTS.into_iter().chain(["OTEL_SDK_DISABLED", "OTEL_EXPORTER_OTLP_PROTOCOL"]);
-        let set: HashMap<&str, String> =
-            variables.filter_map(|name| Some((name, std::env::var(name).ok()?))).collect();
-        if !wanted(&set)? {
+        let set = |name: &str| std::env::var(name).ok();
+        let (wants_traces, wants_metrics) = (wanted(&TRACES, set)?, wanted(&METRICS, set)?);
+        if !wants_traces && !wants_metrics {
             return Ok(None);
         }
         let client = Client { collector: egress::collector()?, runtime: tokio::runtime::Handle::current() };
         let resource = resource();
-        let spans = SpanExporter::builder().with_http().with_http_client(client.clone()).build();
-        let spans = spans.context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used for traces")?;
-        let figures = MetricExporter::builder().with_http().with_http_client(client).build();
-        let figures = figures.context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used for metrics")?;
-        let traces =
-            SdkTracerProvider::builder().with_batch_exporter(spans).with_resource(resource.clone()).build();
-        let metrics =
-            SdkMeterProvider::builder().with_periodic_exporter(figures).with_resource(resource).build();
+        // Without an exporter, what is noted goes nowhere.
+        let mut traces = SdkTracerProvider::builder().with_resource(resource.clone());
+        if wants_traces {
+            let spans = SpanExporter::builder().with_http().with_http_client(client.clone()).build();
+            let spans = spans.context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used for traces")?;
+            traces = traces.with_batch_exporter(spans);
+        }
+        let mut metrics = SdkMeterProvider::builder().with_resource(resource);
+        if wants_metrics {
+            let figures = MetricExporter::builder().with_http().with_http_client(client).build();
+            let figures = figures.context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used for metrics")?;
+            metrics = metrics.with_periodic_exporter(figures);
+        }
+        let (traces, metrics) = (traces.build(), metrics.build());
         let meter = metrics.meter(NAME);
         Ok(Some(Self {
             tracer: traces.tracer(NAME),
@@ -169,19 +188,21 @@ fn of_method(method: &Method) -> Vec<KeyValue> {
     ]
 }
 
-/// Whether a collector is named, and in a protocol that is spoken here.
-fn wanted(set: &HashMap<&str, String>) -> Result<bool> {
-    let value = |name: &str| set.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
-    let disabled = value("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    if disabled || !ENDPOINTS.into_iter().any(|name| value(name).is_some()) {
+/// Whether a collector is named for this, and in a protocol that is spoken here.
+fn wanted(signal: &Signal, set: impl Fn(&str) -> Option<String>) -> Result<bool> {
+    let value = |name: &str| set(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let says = |name: &str, word: &str| value(name).is_some_and(|value| value.eq_ignore_ascii_case(word));
+    let named = value(ENDPOINT).is_some() || value(signal.endpoint).is_some();
+    if says(DISABLED, "true") || says(signal.exporter, "none") || !named {
         return Ok(false);
     }
-    match value("OTEL_EXPORTER_OTLP_PROTOCOL") {
-        None | Some("http/protobuf") => Ok(true),
-        Some(other) => bail!(
-            "OTEL_EXPORTER_OTLP_PROTOCOL is `{other}`; proxmox-mcp speaks http/protobuf. Set it to that, and \
-             OTEL_EXPORTER_OTLP_ENDPOINT to the collector's address for it (usually port 4318)."
+    let protocol = [signal.protocol, PROTOCOL].into_iter().find_map(|name| Some((name, value(name)?)));
+    match protocol {
+        Some((name, other)) if other != "http/protobuf" => bail!(
+            "{name} is `{other}`; proxmox-mcp speaks http/protobuf. Set it to that, and OTEL_EXPORTER_OTLP_ENDPOINT to \
+             the collector's address for it (usually port 4318)."
         ),
+        _ => Ok(true),
     }
 }
 
@@ -234,17 +255,30 @@ mod tests {
 
     #[test]
     fn a_collector_has_to_be_named_and_spoken_to() {
-        let wanted = |set: &[(&'static str, &str)]| {
-            let set = set.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-            wanted(&set).map_err(|error| error.to_string())
+        let named = (ENDPOINT, "http://localhost:4318");
+        let both = |set: &[(&str, &str)]| {
+            let set = |name: &str| Some(set.iter().find(|(known, _)| *known == name)?.1.to_owned());
+            [&TRACES, &METRICS].map(|signal| wanted(signal, set).map_err(|error| error.to_string()))
         };
-        let named = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318");
-        assert_eq!(wanted(&[]), Ok(false));
-        assert_eq!(wanted(&[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")]), Ok(false));
-        assert_eq!(wanted(&[named]), Ok(true));
-        assert_eq!(wanted(&[named, ("OTEL_SDK_DISABLED", "TRUE")]), Ok(false));
-        assert_eq!(wanted(&[named, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]), Ok(true));
-        let refused = wanted(&[named, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).unwrap_err();
+        for (set, expected) in [
+            (vec![], [false, false]),
+            (vec![(ENDPOINT, " ")], [false, false]),
+            (vec![named], [true, true]),
+            (vec![named, (DISABLED, "TRUE")], [false, false]),
+            (vec![named, (PROTOCOL, "http/protobuf")], [true, true]),
+            (vec![named, (TRACES.exporter, "none")], [false, true]),
+            (vec![named, (METRICS.exporter, "none"), (METRICS.protocol, "grpc")], [true, false]),
+            (vec![(TRACES.endpoint, "http://localhost:4318/v1/traces")], [true, false]),
+            (vec![(METRICS.endpoint, "http://localhost:4318/v1/metrics")], [false, true]),
+            (vec![(PROTOCOL, "grpc")], [false, false]),
+        ] {
+            assert_eq!(both(&set), expected.map(Ok), "{set:?}");
+        }
+        let [refused, _] = both(&[named, (PROTOCOL, "grpc"), (METRICS.protocol, "http/protobuf")]);
+        let refused = refused.unwrap_err();
         assert!(refused.contains("http/protobuf") && refused.contains("4318"), "{refused}");
+        let [traces, metrics] = both(&[named, (METRICS.protocol, "grpc")]);
+        assert_eq!(traces, Ok(true));
+        assert!(metrics.unwrap_err().starts_with("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is `grpc`"));
     }
 }

@@ -161,7 +161,7 @@ static TEMPLATES: &[Template] = &[
         "proxmox_get_storage_content",
     ),
     each(
-        "proxmox://storages/{storage}/metrics{?timeframe}",
+        "proxmox://storages/{storage}/metrics{?timeframe,node}",
         "storage-metrics",
         "Usage of a storage",
         "Over the last hour, day, week, month or year",

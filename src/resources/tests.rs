@@ -45,6 +45,10 @@ fn a_uri_says_the_call() {
             r#"proxmox_get_metrics {"node":"pve1","timeframe":"hour"}"#,
         ),
         ("proxmox://nodes/pve1/metrics?", r#"proxmox_get_metrics {"node":"pve1"}"#),
+        (
+            "proxmox://storages/local/metrics?timeframe=hour&node=pve1",
+            r#"proxmox_get_metrics {"storage":"local","timeframe":"hour","node":"pve1"}"#,
+        ),
         ("proxmox://nodes/pve1/info/disks", r#"proxmox_get_node_info {"node":"pve1","topic":"disks"}"#),
         ("proxmox://guests/101", r#"proxmox_get_guest {"vmid":"101"}"#),
         ("proxmox://guests/101/config", r#"proxmox_get_guest {"vmid":"101","show":"config"}"#),

@@ -82,6 +82,28 @@ fn the_task_of_a_cancelled_call_goes_on_and_the_audit_log_names_it() {
 }
 
 #[test]
+fn a_call_that_a_stop_cuts_off_is_written_down() {
+    // Once could be luck.
+    for _ in 0..6 {
+        let sim = sim();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("audit.log");
+        let mut command = configured(&sim, &sim.token());
+        command.args(GRANT).args(["--audit-log", file.to_str().unwrap()]);
+        let mut client = Client::start(command);
+        client.shake_hands("2025-11-25");
+        let params = json!({"name": "proxmox_start_vm", "arguments": {"vmid": STOPPED}, "_meta": {"progressToken": 1}});
+        client.begin("tools/call", params);
+        client.next_within(Duration::from_secs(60)).expect("progress: the task runs");
+        client.terminate();
+        assert_eq!(client.finish().1, Some(0));
+        let calls = calls(&file);
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        assert_eq!((&calls[0]["outcome"], &calls[0]["goes_on"]), (&json!("cancelled"), &json!([task(&sim)])));
+    }
+}
+
+#[test]
 fn the_task_is_stopped_where_the_operator_wants_it() {
     for stateless in [false, true] {
         let sim = sim();

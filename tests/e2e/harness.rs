@@ -181,6 +181,12 @@ impl Client {
         answer.get("result").cloned().unwrap_or_else(|| panic!("{tool}: {answer}"))
     }
 
+    /// Asks the server to stop.
+    pub(crate) fn terminate(&self) {
+        let sent = run(Command::new("kill").args(["-TERM", &self.child.id().to_string()]));
+        assert!(sent.status.success());
+    }
+
     /// Closes the input.
     pub(crate) fn hang_up(&mut self) {
         drop(self.input.take());

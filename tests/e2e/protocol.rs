@@ -71,8 +71,17 @@ fn the_stateless_era_is_spoken_and_a_handshake_may_still_follow() {
     assert!(text(&client.call("proxmox_get_nodes", json!({}))).contains("pve1"));
     stateless_calls(&mut client);
 
+    // So may who has asked for something without one.
     let mut client = Client::start(configured(&sim, &sim.token()));
     stateless_calls(&mut client);
+    assert_eq!(client.shake_hands("2025-06-18")["result"]["protocolVersion"], "2025-06-18");
+    assert!(text(&client.call("proxmox_get_nodes", json!({}))).contains("pve1"));
+    assert_eq!(client.request("ping", json!({}))["result"], json!({}));
+    stateless_calls(&mut client);
+
+    let mut client = Client::start(configured(&sim, &sim.token()));
+    stateless_calls(&mut client);
+    assert_eq!(client.request("ping", json!({"_meta": stateless_meta()}))["error"]["code"], -32601);
     let mut wrong = stateless_meta();
     wrong["io.modelcontextprotocol/protocolVersion"] = json!("2031-01-01");
     let refused = client.request("tools/list", json!({"_meta": wrong}));

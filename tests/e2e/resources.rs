@@ -182,6 +182,8 @@ fn each_thing_has_a_uri() {
         ("proxmox://guests/101/snapshots".to_owned(), "show", json!("snapshots")),
         ("proxmox://guests/101/metrics".to_owned(), "timeframe", json!("day")),
         ("proxmox://storages/local".to_owned(), "missing", json!([])),
+        // A local storage is one of its own on each node.
+        ("proxmox://storages/local/metrics?node=pve1".to_owned(), "node", json!("pve1")),
         (format!("proxmox://tasks/{encoded}"), "upid", json!(upid)),
         (format!("proxmox://tasks/{upid}/log"), "upid", json!(upid)),
     ] {

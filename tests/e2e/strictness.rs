@@ -105,3 +105,16 @@ fn what_is_advertised_is_served_and_nothing_else() {
         }
     }
 }
+
+#[test]
+fn a_cursor_that_nobody_gave_out_is_refused() {
+    let sim = sim();
+    let mut client = Client::connect(&sim, &[]);
+    for method in ["tools/list", "resources/list", "resources/templates/list", "prompts/list"] {
+        for params in [json!({"cursor": "x"}), stateless(json!({"cursor": "x"}))] {
+            let refused = client.request(method, params);
+            assert_eq!(refused["error"]["code"], -32602, "{method}: {refused}");
+        }
+        assert!(client.request(method, json!({"cursor": null})).get("result").is_some(), "{method}");
+    }
+}

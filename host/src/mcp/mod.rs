@@ -159,6 +159,20 @@ fn is_stateless(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
+/// Each list has one page.
+///
+/// # Errors
+/// For a cursor, since none was given out.
+fn whole(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    match request.and_then(|request| request.cursor) {
+        None => Ok(()),
+        Some(_) => Err(ErrorData::invalid_params(
+            "This `cursor` is not one that this server gave out; the list has one page.",
+            None,
+        )),
+    }
+}
+
 /// Whether the client's revision has links in results.
 fn knows_links(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2025_06_18)
@@ -284,9 +298,10 @@ impl ServerHandler for Server {
 
     async fn list_tools(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        whole(request)?;
         let mut result = ListToolsResult::with_all_items(self.list.as_ref().clone());
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
@@ -376,9 +391,10 @@ impl ServerHandler for Server {
 
     async fn list_resources(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
+        whole(request)?;
         let mut result = ListResourcesResult::with_all_items(self.resources());
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
@@ -390,9 +406,10 @@ impl ServerHandler for Server {
 
     async fn list_resource_templates(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        whole(request)?;
         let mut result = ListResourceTemplatesResult::with_all_items(self.templates());
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);
@@ -422,9 +439,10 @@ impl ServerHandler for Server {
 
     async fn list_prompts(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
+        whole(request)?;
         let mut result = ListPromptsResult::with_all_items(self.prompts());
         if is_stateless(&context) {
             result.ttl_ms = Some(LIST_TTL_MS);

@@ -1,7 +1,7 @@
 //! Standard input and output as a transport for rmcp, with what rmcp leaves to others:
 //!
 //! * a request that comes before any handshake is served as if there had been one, so that
-//!   `echo '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' | proxmox-mcp` answers;
+//!   `echo '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' | proxmox-mcp` answers, and one of either era may follow;
 //! * a notification before any handshake is passed over instead of ending the process;
 //! * the answers to a batch are one line;
 //! * at the end of input, the answers still owed are given before the end.
@@ -182,8 +182,9 @@ impl Stdio {
             other => match other.get_meta().protocol_version() {
                 // rmcp answers what is wrong with it, and goes on waiting.
                 Some(version) if version != ProtocolVersion::V_2026_07_28 => {}
-                Some(version) => self.opened = other.get_meta().missing_required_keys(&version).is_empty(),
-                None => return Opening::Needed,
+                Some(version) if !other.get_meta().missing_required_keys(&version).is_empty() => {}
+                // Without a handshake rmcp would speak the era without one for good, also with who shakes hands later.
+                _ => return Opening::Needed,
             },
         }
         Opening::AsItIs

@@ -134,6 +134,36 @@ fn on_standard_input_too_and_only_where_it_is_asked_for() {
 }
 
 #[test]
+fn traces_and_metrics_are_asked_for_each_by_itself() {
+    let sim = Sim::start(Options::instant()).unwrap();
+    let (address, received) = collector();
+    let own = |path: &str| format!("{address}{path}");
+    for (name, value, expected) in [
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", own("/v1/traces"), (true, false)),
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", own("/v1/metrics"), (false, true)),
+    ] {
+        let mut command = configured(&sim, &sim.token());
+        command.env(name, value);
+        let mut client = Client::start(command);
+        client.shake_hands("2025-11-25");
+        client.call("proxmox_get_nodes", json!({}));
+        assert_eq!(client.finish().1, Some(0));
+        let (spans, metrics, _) = told(&received);
+        assert_eq!((!spans.is_empty(), !metrics.is_empty()), expected, "{name}");
+    }
+    for off in ["OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER"] {
+        let mut command = configured(&sim, &sim.token());
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &address).env(off, "none");
+        let mut client = Client::start(command);
+        client.shake_hands("2025-11-25");
+        client.call("proxmox_get_nodes", json!({}));
+        assert_eq!(client.finish().1, Some(0));
+        let (spans, metrics, _) = told(&received);
+        assert_eq!((spans.is_empty(), metrics.is_empty()), (off.contains("TRACES"), off.contains("METRICS")));
+    }
+}
+
+#[test]
 fn a_collector_that_is_not_there_holds_nothing_up() {
     let sim = Sim::start(Options::instant()).unwrap();
     let mut command = configured(&sim, &sim.token());
