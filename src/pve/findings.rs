@@ -3,7 +3,6 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::catalogue;
 use crate::data::Data;
 use crate::error::{By, Denial, Error, Need};
 use crate::foreign;
@@ -59,6 +58,9 @@ pub struct Finding {
     next: Option<(&'static str, Map<String, Value>)>,
 }
 
+/// The tool that reads what no other tool of the usual ones shows.
+const READ_API: &str = "proxmox_read_api";
+
 /// How many guests a finding names.
 const NAMED: usize = 8;
 
@@ -70,6 +72,9 @@ impl Finding {
         about: impl AsRef<str>,
         says: impl Into<String>,
     ) -> Finding {
+        // The tests of findings as such call them by a letter.
+        #[cfg(test)]
+        assert!(code.len() == 1 || crate::health::codes::knows(code, severity), "{code}, {severity:?}");
         Finding {
             severity,
             code,
@@ -107,11 +112,17 @@ impl Finding {
     /// With the call that shows more or does something about it. `arguments`: an object. A call with a name
     /// that Proxmox could not have given is left out.
     pub fn next(self, tool: &'static str, arguments: Value) -> Finding {
-        debug_assert!(catalogue::takes(tool, &arguments), "{tool} {arguments}");
         let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:@!+/".contains(c));
         let arguments = if let Value::Object(map) = arguments { map } else { Map::new() };
         let usable = arguments.values().filter_map(Value::as_str).all(plain);
+        #[cfg(test)]
+        assert!(!usable || is_listed(tool, &arguments), "{tool} {arguments:?}");
         Finding { next: usable.then_some((tool, arguments)), ..self }
+    }
+
+    /// With what the API itself says about it as what shows more.
+    pub fn read(self, path: impl Into<String>) -> Finding {
+        self.next(READ_API, json!({"path": path.into()}))
     }
 
     /// The tool of the call that shows more.
@@ -164,6 +175,13 @@ impl Finding {
             .known("next", self.call())
             .into()
     }
+}
+
+/// Whether a model that has the usual tools can make this call.
+#[cfg(test)]
+fn is_listed(tool: &str, arguments: &Map<String, Value>) -> bool {
+    let known = crate::catalogue::tool(tool).is_some_and(|tool| tool.toolset.by_default());
+    known && crate::catalogue::takes(tool, &Value::Object(arguments.clone()))
 }
 
 /// With three decimals, which is more than any of the limits needs.
