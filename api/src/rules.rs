@@ -65,7 +65,7 @@ fn of_schema(permission: &'static Permission, reads: bool) -> Decision {
         Permission::RootOnly => Decision::RootOnly,
         Permission::World | Permission::AnyLogin { prose: false } if reads => Decision::Open,
         Permission::World | Permission::AnyLogin { .. } => Decision::Undecided,
-        Permission::Check { check, prose } if !prose || reads => Decision::Check(check),
+        Permission::Check { check, prose: false } => Decision::Check(check),
         Permission::Check { .. } => Decision::Undecided,
     }
 }

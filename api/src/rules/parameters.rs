@@ -51,7 +51,7 @@ pub enum Family {
     ChangeVolume,
     /// Replication jobs.
     Replication,
-    /// File systems on a node's disks.
+    /// File systems on a node's disks, pools and file systems of Ceph.
     DiskSetup,
     /// Guests and storages in a pool.
     PoolMembers,

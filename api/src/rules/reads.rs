@@ -24,6 +24,8 @@ static BACKUP_CONFIG: Check =
     Check::All(&[perm("/vms", &["VM.Backup"]), perm("/storage", &["Datastore.AllocateSpace"])]);
 static FABRIC_NODES: Check =
     Check::All(&[perm("/sdn/fabrics", &["SDN.Audit"]), perm("/nodes", &["Sys.Audit"])]);
+static FABRIC_NODES_OF_ONE: Check =
+    Check::All(&[perm("/sdn/fabrics/{fabric_id}", &["SDN.Audit"]), perm("/nodes", &["Sys.Audit"])]);
 
 const OWN_TASK: &str =
     "the login that started a task follows it; the server wants Sys.Audit on the node for a task of another";
@@ -32,6 +34,9 @@ const WHOLE_SDN: &str =
 const WHOLE_MAPPING: &str = "the server lists what one may use; the privilege on all of /mapping covers each";
 const READ_VOLUME: &str =
     "reading a volume's content needs Datastore.Allocate, or privileges that depend on the kind of volume";
+const NODES_OF_FABRIC: &str =
+    "the server lists the nodes that one may audit; Sys.Audit on all of /nodes covers each";
+const CONSOLE: &str = "the schema's check; besides it takes the ticket of a console";
 const CUT_BY_SERVER: &str = "the server lists what the caller may audit, and so does the gate";
 
 const FETCHES: &str = "the server fetches whatever address the caller names";
@@ -102,6 +107,7 @@ pub(super) static READS: &[Rule] = &[
     read("/cluster/sdn/fabrics/fabric", Decision::Check(&SDN), WHOLE_SDN),
     read("/cluster/sdn/fabrics/node", Decision::Check(&FABRIC_NODES), WHOLE_SDN),
     read("/cluster/sdn/fabrics/all", Decision::Check(&FABRIC_NODES), WHOLE_SDN),
+    read("/cluster/sdn/fabrics/node/{fabric_id}", Decision::Check(&FABRIC_NODES_OF_ONE), NODES_OF_FABRIC),
     read("/nodes/{node}/sdn/zones", Decision::Check(&SDN), WHOLE_SDN),
     read("/nodes/{node}/sdn/vnets/{vnet}", Decision::Check(&SDN), WHOLE_SDN),
     read("/nodes/{node}/sdn/vnets/{vnet}/mac-vrf", Decision::Check(&SDN), WHOLE_SDN),
@@ -124,6 +130,10 @@ pub(super) static READS: &[Rule] = &[
         "one's own permissions are anybody's; another user's need Sys.Audit on /access",
     ),
     read("/access/tfa", Decision::Check(&USERS), "without privileges it holds the caller's own entries only"),
+    // Consoles.
+    read("/nodes/{node}/vncwebsocket", Decision::Schema, CONSOLE),
+    read("/nodes/{node}/qemu/{vmid}/vncwebsocket", Decision::Schema, CONSOLE),
+    read("/nodes/{node}/lxc/{vmid}/vncwebsocket", Decision::Schema, CONSOLE),
     // Reads that make the server send a request of its own.
     shut(Verb::Get, "/cluster/acme/meta", FETCHES),
     shut(Verb::Get, "/cluster/acme/tos", FETCHES),

@@ -42,6 +42,12 @@ pub enum AuditError {
         /// Why.
         source: io::Error,
     },
+    /// The file was renamed or removed while it was open.
+    #[error("The audit log {path} is not the file any more that this server writes to: it was renamed, removed or replaced. Nothing is changed in Proxmox VE until it is back under its name, or the server is started anew. To rotate the log, stop the server first.", path = path.display())]
+    Gone {
+        /// Where the file was.
+        path: PathBuf,
+    },
     /// A line cannot be written: no space, for instance.
     #[error("The audit log {path} cannot be written: {source}. Nothing is changed in Proxmox VE until it can: make room for it, or see to its disk.", path = path.display())]
     Write {

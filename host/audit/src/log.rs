@@ -1,7 +1,7 @@
 //! The log file: opened once, then only appended to.
 
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -55,11 +55,27 @@ struct State {
 pub(crate) trait Storage: Read + Write + Seek + Send {
     /// Returns when all that was written is on the disk.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Whether it is still what has this name: a file that is open can be renamed or removed.
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let _ = path;
+        Ok(true)
+    }
 }
 
 impl Storage for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let own = self.metadata()?;
+        match std::fs::metadata(path) {
+            _ if !own.is_file() => Ok(true),
+            Ok(named) => Ok(is_same(&own, &named)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -114,7 +130,8 @@ impl AuditLog {
     ///
     /// # Errors
     /// [`AuditError::Write`] where the line is not there for certain, for instance on a full disk. The log
-    /// can be appended to again as soon as its disk allows.
+    /// can be appended to again as soon as its disk allows. [`AuditError::Gone`] where the file was renamed or
+    /// removed: what is written to it then is where nobody looks.
     pub fn append(&self, event: &Event) -> Result<Head, AuditError> {
         let sync = match self.options.sync {
             SyncPolicy::Never => false,
@@ -128,6 +145,9 @@ impl AuditLog {
     pub(crate) fn append_as(&self, event: &impl Serialize, sync: bool) -> Result<Head, AuditError> {
         let text = self.options.redactor.event(event).map_err(|error| self.unwritten(error.into()))?;
         let mut state = self.state();
+        if !state.storage.is_at(&self.path).map_err(|source| self.unwritten(source))? {
+            return Err(AuditError::Gone { path: self.path.clone() });
+        }
         if state.torn {
             state.mend().map_err(|error| match error {
                 MendError::Tail(error) => of_tail(error, &self.path),
@@ -231,6 +251,18 @@ fn open_file(path: &Path) -> io::Result<File> {
         options.mode(0o600);
     }
     options.open(path)
+}
+
+#[cfg(unix)]
+fn is_same(own: &Metadata, named: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (own.dev(), own.ino()) == (named.dev(), named.ino())
+}
+
+/// Elsewhere a file has no number that the standard library tells; that the name is taken has to do.
+#[cfg(not(unix))]
+fn is_same(_own: &Metadata, named: &Metadata) -> bool {
+    named.is_file()
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), AuditError> {

@@ -2,6 +2,8 @@
 //! the grants give, so lists are cut row by row, and while an allow-list is in force a method whose
 //! answer nobody here knows how to cut is refused.
 
+use crate::demand::words;
+use crate::denied::Wall;
 use crate::gate::Pools;
 use crate::grant::Grants;
 use crate::row::{self, About, Facts};
@@ -36,6 +38,7 @@ static LISTS: &[List] = &[
     list("/nodes/{node}/lxc", row::guest, &["VM.Audit"]),
     list("/nodes/{node}/storage", row::storage, &["Datastore.Audit"]),
     list("/storage", row::storage, &["Datastore.Audit"]),
+    list("/storage/{storage}", row::one_storage, &[]),
     list("/nodes/{node}/storage/{storage}/content", row::volume_on_storage, &[]),
     list("/pools", row::pool, ALL_AUDIT),
     list("/pools/{poolid}", row::pool, ALL_AUDIT),
@@ -52,11 +55,9 @@ static LISTS: &[List] = &[
 /// Reads whose answers tell of no node or guest but those in the path, although they name none.
 const PLAIN: &[&str] = &[
     "/version",
-    "/cluster/ceph/status",
     "/pve-docs/api-viewer/apidoc.js",
     "/cluster/options",
     "/cluster/nextid",
-    "/storage/{storage}",
     "/nodes/{node}/status",
     "/nodes/{node}/rrddata",
     "/nodes/{node}/version",
@@ -76,10 +77,15 @@ const PLAIN: &[&str] = &[
     "/nodes/{node}/storage/{storage}/rrddata",
 ];
 
+/// Reads whose answers tell of no guest, but may of any node.
+const OF_NODES: &[&str] = &["/cluster/ceph/status"];
+
 /// Whether a request that names no node (or guest) still stays inside an allow-list of them: its
 /// answer is cut, or tells of none. Changes never do.
-pub(crate) fn is_bounded(method: &Method) -> bool {
-    method.verb.reads() && (find(method).is_some() || PLAIN.contains(&method.path))
+pub(crate) fn is_bounded(method: &Method, wall: Wall) -> bool {
+    let plain =
+        || PLAIN.contains(&method.path) || (matches!(wall, Wall::Guests) && OF_NODES.contains(&method.path));
+    method.verb.reads() && (find(method).is_some() || plain())
 }
 
 fn find(method: &Method) -> Option<&'static List> {
@@ -118,16 +124,27 @@ impl Judge<'_> {
         Some(Json::Object(cut).to_string().into_bytes())
     }
 
-    /// The row, its members cut too; `None` where it has to go.
+    /// The row, its members and names of nodes cut too; `None` where it has to go.
     fn cut(&self, list: &List, mut row: Json) -> Option<Json> {
         if !self.admits(&(list.facts)(&row)?) || !self.admits(&row::plain(&row)) {
             return None;
+        }
+        if self.walls.bounds_nodes() && row.get("nodes").is_some() {
+            let inside = self.nodes_inside(row.get("nodes")?)?;
+            row.as_object_mut()?.insert("nodes".to_owned(), Json::String(inside));
         }
         if let Some(Json::Array(members)) = row.get_mut("members") {
             let shown = |facts: &Facts, member: &Json| self.admits(facts) && self.admits(&row::plain(member));
             members.retain(|member| row::resource(member).is_some_and(|facts| shown(&facts, member)));
         }
         Some(row)
+    }
+
+    /// Of a list of nodes (those that a storage is kept to) the ones inside; `None` where there is none, or
+    /// where it cannot be read.
+    fn nodes_inside(&self, list: &Json) -> Option<String> {
+        let inside: Vec<&str> = words(list.as_str()?).filter(|name| self.walls.admits_node(name)).collect();
+        (!inside.is_empty()).then(|| inside.join(","))
     }
 
     fn admits(&self, facts: &Facts) -> bool {

@@ -201,7 +201,7 @@ impl Gate {
         for (bounds, wall) in
             [(self.walls.bounds_nodes(), Wall::Nodes), (self.walls.bounds_guests(), Wall::Guests)]
         {
-            if bounds && !names(wall) && !answer::is_bounded(request.method) {
+            if bounds && !names(wall) && !answer::is_bounded(request.method, wall) {
                 return Err(Denied::Unbounded { method: request.method, wall });
             }
         }

@@ -85,6 +85,11 @@ pub(crate) fn storage(row: &Json) -> Option<Facts> {
     Some(Facts::new(nodes, About::Nothing).needing(STORAGE, format!("/storage/{name}")))
 }
 
+/// `/storage/{storage}`, for which the method's own check was enough.
+pub(crate) fn one_storage(row: &Json) -> Option<Facts> {
+    text(row, "storage").map(|_| Facts::new(About::Nothing, About::Nothing))
+}
+
 /// A row of a storage's content. A volume without an owner (an ISO image) is about no guest.
 pub(crate) fn volume_on_storage(row: &Json) -> Option<Facts> {
     let name = text(row, "volid")?;

@@ -13,10 +13,10 @@ use proxmox_api::{Kind, Param};
 /// The nodes and guests that a request names.
 #[derive(Default)]
 pub(crate) struct Subjects {
-    /// In the path and in the parameters that the method demands: what the request is about.
+    /// In the path, and guests in the parameters that the method demands: what the request is about.
     pub(crate) main: Vec<Subject>,
-    /// In parameters that may be left out, and in the one that a new container is made from: what it also
-    /// touches. Naming one here narrows nothing, but for the parameters that [`demand::narrowed_by`] knows.
+    /// In parameters that may be left out, nodes in any, and in the one that a new container is made from: what it
+    /// also touches. Naming one here narrows nothing, but for the parameters that [`demand::narrowed_by`] knows.
     pub(crate) further: Vec<Subject>,
 }
 
@@ -42,12 +42,18 @@ pub(crate) fn subjects(request: &Request) -> Result<Subjects, Denied> {
         // Demanded, and yet only read from: a container is made of a backup as a VM is of its `archive`.
         let is_source = param.name == "ostemplate";
         let is_main = in_path || !param.optional && !is_source || narrowed_by == Some(param.name);
-        let found = if is_main { &mut subjects.main } else { &mut subjects.further };
-        read(param, text, found).map_err(|why| Denied::BadParameter {
+        let mut named = Vec::new();
+        read(param, text, &mut named).map_err(|why| Denied::BadParameter {
             method: request.method,
             name: name.to_owned(),
             why,
         })?;
+        for subject in named {
+            // A node outside the path is where something goes to, and says nothing of where it is now.
+            let is_target = !in_path && matches!(subject, Subject::Node(_));
+            let found = if is_main && !is_target { &mut subjects.main } else { &mut subjects.further };
+            found.push(subject);
+        }
     }
     Ok(subjects)
 }

@@ -139,6 +139,28 @@ fn a_folder_that_does_not_exist_is_named() {
     assert!(matches!(AuditLog::open(folder.path()), Err(AuditError::Open { .. })));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_log_that_lost_its_name_takes_no_more_lines() {
+    let (folder, path) = folder();
+    let elsewhere = folder.path().join("audit.log.1");
+    let recorder = crate::Recorder::new(AuditLog::open(&path).unwrap());
+    let change = || recorder.record_change(&samples::change());
+    let first = change().unwrap();
+    fs::rename(&path, &elsewhere).unwrap();
+    let gone = |result: Result<Head, AuditError>| matches!(result, Err(AuditError::Gone { .. }));
+    assert!(gone(change()), "renamed");
+    fs::copy(&elsewhere, &path).unwrap();
+    assert!(gone(change()), "another file has its name");
+    fs::remove_file(&path).unwrap();
+    recorder.record_read(&samples::read());
+    assert_eq!(recorder.lost(), 3, "what goes on unrecorded is counted");
+    fs::rename(&elsewhere, &path).unwrap();
+    assert_eq!(change().unwrap().seq, first.seq + 2, "after the line that says what was lost");
+    fs::remove_file(&path).unwrap();
+    assert!(gone(change()), "removed");
+}
+
 #[test]
 fn lines_of_changes_are_synced() {
     for (policy, syncs) in [(SyncPolicy::Never, 0), (SyncPolicy::Changes, 5), (SyncPolicy::Always, 8)] {

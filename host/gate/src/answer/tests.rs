@@ -281,6 +281,33 @@ fn one_object_is_cut_like_a_row() {
 }
 
 #[test]
+fn of_the_nodes_of_a_storage_those_outside_are_not_named() {
+    let grants = Grants::elevated();
+    let walls = walls("pve1,pve3", "");
+    let judge = Judge { grants: &grants, walls: &walls, login: LOGIN, pools: &NoPools };
+    let cut = |path: &str, data: Json| {
+        let body = json!({ "data": data }).to_string();
+        let method = find(Verb::Get, path).unwrap();
+        let cut: Json = serde_json::from_slice(&judge.filter(method, body.as_bytes()).unwrap()).unwrap();
+        cut["data"].clone()
+    };
+    let rows = json!([
+        {"storage": "a", "nodes": "pve1,pve2,pve3"},
+        {"storage": "b", "nodes": "pve2"},
+        {"storage": "c", "nodes": {"pve1": 1, "pve2": 1}},
+        {"storage": "d"},
+    ]);
+    let expected = json!([{"storage": "a", "nodes": "pve1,pve3"}, {"storage": "d"}]);
+    assert_eq!(cut("/storage", rows), expected);
+    let one = |nodes: &str| json!({"storage": "a", "type": "nfs", "nodes": nodes});
+    assert_eq!(cut("/storage/{storage}", one("pve2,pve1")), one("pve1"));
+    assert_eq!(cut("/storage/{storage}", one("pve2")), Json::Null);
+    let method = find(Verb::Get, "/storage/{storage}").unwrap();
+    let open = Judge { walls: &Walls::default(), ..judge };
+    assert_eq!(open.filter(method, b"{\"data\":{\"nodes\":\"pve2\"}}"), None, "no allow-list, no cut");
+}
+
+#[test]
 fn a_row_that_contradicts_itself_is_left_out() {
     let upid = format!("UPID:pve1:00003215:0004ADDD:6B02B8E4:qmstart:101:{LOGIN}:");
     let rows = json!([
@@ -322,7 +349,7 @@ fn what_cannot_be_read_is_left_out() {
 
 #[test]
 fn every_list_is_a_method_and_every_rule_for_rows_has_a_list() {
-    for path in LISTS.iter().map(|list| list.path).chain(PLAIN.iter().copied()) {
+    for path in LISTS.iter().map(|list| list.path).chain(PLAIN.iter().chain(OF_NODES).copied()) {
         assert!(proxmox_api::find(Verb::Get, path).is_some(), "{path}");
     }
     for rule in rules::all() {

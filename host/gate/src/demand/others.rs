@@ -12,10 +12,16 @@ pub(super) fn replication(request: &Request) -> Result<Demand, Fault> {
     Ok(Demand::guest("VM.Replicate", vmid))
 }
 
-/// File systems on a node's disks, and the storages on them.
+/// What adds storages to the cluster's configuration or takes them out of it, by method.
+const STORAGES_TOO: &[&str] =
+    &["add_storage", "cleanup-config", "add_storages", "add-storage", "remove_storages", "remove-storages"];
+
+/// File systems on a node's disks and in Ceph, and the storages on them.
 pub(super) fn disk_setup(request: &Request) -> Result<Demand, Fault> {
     let mut demands = vec![Demand::on("Sys.Modify", "/")];
-    if flag(request, "add_storage") || flag(request, "cleanup-config") {
+    // For an erasure-coded pool Proxmox adds them unless told otherwise.
+    let by_default = request.value("erasure-coding").is_some() && request.value("add_storages").is_none();
+    if by_default || STORAGES_TOO.iter().any(|name| flag(request, name)) {
         demands.push(Demand::storage("Datastore.Allocate", None));
     }
     Ok(Demand::All(demands))

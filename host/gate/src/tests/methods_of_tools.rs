@@ -36,6 +36,7 @@ const METHODS: &[(&str, &str, &[&str])] = &[
         "/api2/json/nodes/pve1/storage/local/file-restore/list?filepath=%2F&volume=b",
         &["Datastore.Allocate@/storage/local"],
     ),
+    ("GET", "/api2/json/cluster/sdn/fabrics/node/f1", &["SDN.Audit@/sdn/fabrics/f1", "Sys.Audit@/nodes"]),
     ("GET", "/api2/json/nodes/pve1/vzdump/defaults", &["Datastore.Audit@/storage", "Sys.Audit@/nodes/pve1"]),
 ];
 

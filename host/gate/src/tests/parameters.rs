@@ -6,6 +6,7 @@ use Verb::{Delete, Post, Put};
 const BACKUP: &str = "VM.Backup@/vms/101";
 const SPACE: &str = "Datastore.AllocateSpace@/storage/b1";
 const MODIFY: &str = "Sys.Modify@/";
+const STORAGES: &str = "Datastore.Allocate@/storage";
 
 #[test]
 fn backups() {
@@ -139,13 +140,18 @@ fn pools_disks_and_zones() {
         (Delete, "/pools/dev", "", &[pool]),
         (Post, "/pools", "poolid=dev", &[pool]),
         (Post, "/nodes/pve1/disks/directory", "name=d1 device=/dev/sdb", &[MODIFY]),
-        (
-            Post,
-            "/nodes/pve1/disks/directory",
-            "name=d1 device=/dev/sdb add_storage=1",
-            &[MODIFY, "Datastore.Allocate@/storage"],
-        ),
-        (Delete, "/nodes/pve1/disks/zfs/z1", "cleanup-config=1", &[MODIFY, "Datastore.Allocate@/storage"]),
+        (Post, "/nodes/pve1/disks/directory", "name=d1 device=/dev/sdb add_storage=1", &[MODIFY, STORAGES]),
+        (Delete, "/nodes/pve1/disks/zfs/z1", "cleanup-config=1", &[MODIFY, STORAGES]),
+        (Post, "/nodes/pve1/ceph/pool", "name=p1", &[MODIFY]),
+        (Post, "/nodes/pve1/ceph/pool", "name=p1 add_storages=0", &[MODIFY]),
+        (Post, "/nodes/pve1/ceph/pool", "name=p1 add_storages=1", &[MODIFY, STORAGES]),
+        (Post, "/nodes/pve1/ceph/pool", "name=p1 erasure-coding=k=2,m=1", &[MODIFY, STORAGES]),
+        (Post, "/nodes/pve1/ceph/pool", "name=p1 erasure-coding=k=2,m=1 add_storages=0", &[MODIFY]),
+        (Delete, "/nodes/pve1/ceph/pool/p1", "", &[MODIFY]),
+        (Delete, "/nodes/pve1/ceph/pool/p1", "remove_storages=1", &[MODIFY, STORAGES]),
+        (Post, "/nodes/pve1/ceph/fs/f1", "", &[MODIFY]),
+        (Post, "/nodes/pve1/ceph/fs/f1", "add-storage=1", &[MODIFY, STORAGES]),
+        (Delete, "/nodes/pve1/ceph/fs/f1", "remove-storages=1", &[MODIFY, STORAGES]),
         (Put, "/cluster/sdn/vnets/v1", "alias=x", &["SDN.Allocate@/sdn/zones"]),
         (Delete, "/cluster/sdn/vnets/v1/subnets/s1", "", &["SDN.Allocate@/sdn/zones"]),
     ] {

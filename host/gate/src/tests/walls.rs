@@ -18,7 +18,7 @@ fn inside_the_walls_all_is_as_granted() {
         ("GET", "/api2/json/cluster/resources"),
         ("GET", "/api2/json/cluster/status"),
         ("GET", "/api2/json/cluster/ha/status/current"),
-        ("GET", "/api2/json/cluster/ceph/status"),
+        ("GET", "/api2/json/storage/local"),
         ("GET", "/api2/json/nodes"),
         ("GET", "/api2/json/nodes/pve1/status"),
         ("GET", "/api2/json/nodes/pve1/rrddata?timeframe=hour"),
@@ -132,6 +132,24 @@ fn a_node_outside_is_refused_wherever_it_is_named() {
 }
 
 #[test]
+fn a_target_inside_says_nothing_of_where_the_guest_is() {
+    let nodes = walled(Some("pve1"), None);
+    for path in [
+        "/api2/json/cluster/bulk-action/guest/migrate?target=pve1&vms=102",
+        "/api2/json/cluster/replication?id=102-0&target=pve1&type=local",
+        "/api2/json/cluster/ha/resources/vm%3A103/migrate?node=pve1",
+        "/api2/json/cluster/ha/resources/vm%3A103/relocate?node=pve1",
+    ] {
+        assert_eq!(code(&nodes, "POST", path), Err("unbounded_under_allowlist"), "{path}");
+        let outside = path.replace("pve1", "pve2");
+        assert_eq!(code(&nodes, "POST", &outside), Err("not_on_allowlist"), "{outside}");
+        assert_eq!(code(&walled(None, Some("102-103")), "POST", path), Ok(()), "{path}");
+    }
+    let from_inside = "/api2/json/nodes/pve1/qemu/101/migrate?target=pve1";
+    assert_eq!(code(&nodes, "POST", from_inside), Ok(()), "the path says where it is");
+}
+
+#[test]
 fn what_names_no_guest_or_node_and_may_concern_any_is_refused() {
     let guests = walled(None, Some("101"));
     for (verb, path) in [
@@ -155,9 +173,11 @@ fn what_names_no_guest_or_node_and_may_concern_any_is_refused() {
         ("GET", "/api2/json/cluster/mapping/pci?check-node=pve1"),
         ("PUT", "/api2/json/storage/local?nodes=pve1"),
         ("PUT", "/api2/json/cluster/options?description=x"),
+        ("GET", "/api2/json/cluster/ceph/status"),
     ] {
         assert_eq!(code(&nodes, verb, path), Err("unbounded_under_allowlist"), "{path}");
     }
+    assert_eq!(code(&guests, "GET", "/api2/json/cluster/ceph/status"), Ok(()), "it tells of nodes only");
     let open = walled(None, None);
     assert_eq!(code(&open, "GET", "/api2/json/nodes/pve1/report"), Ok(()));
     assert_eq!(code(&open, "PUT", "/api2/json/cluster/options?description=x"), Ok(()));
