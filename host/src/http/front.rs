@@ -38,6 +38,8 @@ const MAX_BODY: usize = 4 << 20;
 /// What requests of the era without sessions have, in their head or in their parameters.
 const STATELESS: &str = "mcp-method";
 const STATELESS_META: &str = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
+/// What is answered for as long as the client listens.
+const LISTEN: &str = "subscriptions/listen";
 /// How long a request may take to arrive, once its head is here.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// Sessions of one token at one time.
@@ -183,7 +185,9 @@ impl<S: ServerHandler> Front<S> {
             Ok(message) => message,
             Err(error) => return rpc_error(-32700, &format!("Parse error: {error}")),
         };
-        let call = InFlight::begin(&self.calls);
+        // Who listens would hold up the end of the server: that ends with all that is open behind the doors.
+        let listens = message.get("method").and_then(Value::as_str) == Some(LISTEN);
+        let call = (!listens).then(|| InFlight::begin(&self.calls));
         let answer = match message {
             Value::Array(messages) => self.batch(&door, &who, head, messages).await,
             message => match door.refuses(&head.headers, &message).await {
@@ -191,7 +195,10 @@ impl<S: ServerHandler> Front<S> {
                 None => door.service.handle(Request::from_parts(head, Full::new(body))).await,
             },
         };
-        answer.map(|body| call.until_end_of(body))
+        answer.map(|body| match call {
+            Some(call) => call.until_end_of(body),
+            None => body,
+        })
     }
 
     /// Answers a batch. Each of its messages counts as a request; the first one was counted already.
