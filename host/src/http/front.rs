@@ -26,7 +26,7 @@ use super::batch;
 use super::rate::Rate;
 use super::settings::HttpSettings;
 use super::tokens::Digest;
-use crate::mcp::strict;
+use crate::mcp::strict::{self, Refused};
 use crate::profiles::Profile;
 
 /// Where MCP is spoken.
@@ -38,6 +38,8 @@ const MAX_BODY: usize = 4 << 20;
 /// What requests of the era without sessions have, in their head or in their parameters.
 const STATELESS: &str = "mcp-method";
 const STATELESS_META: &str = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
+/// What requests of a session have.
+const SESSION: &str = "mcp-session-id";
 /// What is answered for as long as the client listens.
 const LISTEN: &str = "subscriptions/listen";
 /// How long a request may take to arrive, once its head is here.
@@ -190,10 +192,7 @@ impl<S: ServerHandler> Front<S> {
         let call = (!listens).then(|| InFlight::begin(&self.calls));
         let answer = match message {
             Value::Array(messages) => self.batch(&door, &who, head, messages).await,
-            message => match door.refuses(&head.headers, &message).await {
-                Some(refused) => refused,
-                None => door.service.handle(Request::from_parts(head, Full::new(body))).await,
-            },
+            message => door.answer(head, body, message).await,
         };
         answer.map(|body| match call {
             Some(call) => call.until_end_of(body),
@@ -278,29 +277,48 @@ impl<S: ServerHandler> Front<S> {
     }
 }
 
-impl<S> Door<S> {
-    /// Answers in rmcp's place what rmcp has no good answer for.
-    async fn refuses(&self, headers: &HeaderMap, message: &Value) -> Option<Answer> {
+impl<S: ServerHandler> Door<S> {
+    /// Answers a single message.
+    async fn answer(&self, head: Parts, body: Bytes, message: Value) -> Answer {
+        let misfit = match self.refuses(&head.headers, message).await {
+            Ok(misfit) => misfit,
+            Err(answer) => return answer,
+        };
+        let answer = self.service.handle(Request::from_parts(head, Full::new(body))).await;
+        if !is_json(answer.headers()) {
+            return answer;
+        }
+        match misfit {
+            // rmcp took it for an unknown method, or passed over what does not fit.
+            Some(misfit) if matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::OK) => {
+                refusal(&misfit)
+            }
+            _ => answer,
+        }
+    }
+
+    /// Answers in rmcp's place what rmcp has no good answer for. Of requests without a session rmcp judges headers
+    /// and methods first, as it should: what is wrong with the parameters of one is given back.
+    async fn refuses(&self, headers: &HeaderMap, message: Value) -> Result<Option<Refused>, Answer> {
         if !message.is_object() {
-            return Some(rpc_error(-32600, "Invalid Request: a message is an object"));
+            return Err(rpc_error(-32600, "Invalid Request: a message is an object"));
         }
-        let json =
-            headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-        // Of requests without a session rmcp judges headers and methods first, as it should.
         let stateless = headers.contains_key(STATELESS) || message.pointer(STATELESS_META).is_some();
-        if json
-            && !stateless
-            && let Err(refused) = strict::message(message.clone())
-        {
-            return Some(json_answer(StatusCode::BAD_REQUEST, &refused.answer().to_string()));
-        }
         let opens = message.get("method").and_then(Value::as_str) == Some("initialize")
-            && !headers.contains_key("mcp-session-id");
+            && !headers.contains_key(SESSION);
+        let mut misfit = None;
+        if is_json(headers) {
+            match strict::message(message) {
+                Err(refused) if stateless && refused.code == -32602 => misfit = Some(refused),
+                Err(refused) => return Err(refusal(&refused)),
+                Ok(_) => {}
+            }
+        }
         if opens && self.sessions.sessions.read().await.len() >= MAX_SESSIONS {
             tracing::warn!("{MAX_SESSIONS} sessions are open; no more for this token");
-            return Some(slow_down(Duration::from_secs(60)));
+            return Err(slow_down(Duration::from_secs(60)));
         }
-        None
+        Ok(misfit)
     }
 }
 
@@ -327,6 +345,15 @@ fn text(status: StatusCode, text: &str) -> Answer {
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     answer
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+}
+
+/// What answers a message that is not handed on.
+fn refusal(refused: &Refused) -> Answer {
+    json_answer(StatusCode::BAD_REQUEST, &refused.answer().to_string())
 }
 
 /// A request that is none.

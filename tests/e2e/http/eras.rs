@@ -269,6 +269,45 @@ fn parameters_that_do_not_fit_are_told_from_methods_that_there_are_not() {
             "{message}"
         );
     }
+    // In the era without sessions headers and methods are judged first.
+    let nodes = |arguments: Value| json!({"name": "proxmox_get_nodes", "arguments": arguments});
+    let call = Ask::modern("tools/call", json!({"name": 5}));
+    let mut body: Value = serde_json::from_str(&call.body).unwrap();
+    body["id"] = Value::Null;
+    let nameless = Ask { body: body.to_string(), ..call.clone() };
+    let unversioned = Ask { body: call.body.replace("\"jsonrpc\":\"2.0\",", ""), ..call.clone() };
+    assert_ne!(unversioned.body, call.body);
+    for (ask, status, code) in [
+        (call.clone(), 400, -32602),
+        (Ask::modern("tools/call", json!({})), 400, -32602),
+        (Ask::modern("tools/call", nodes(json!("x"))), 400, -32602),
+        (Ask::modern("tools/call", nodes(json!([]))), 400, -32602),
+        (Ask::modern("prompts/get", json!({})), 400, -32602),
+        (Ask::modern("resources/read", json!({"uri": 5})), 400, -32602),
+        (Ask::modern("tasks/get", json!({})), 400, -32602),
+        (Ask::modern("subscriptions/listen", json!({"notifications": 5})), 400, -32602),
+        (Ask::modern("completion/complete", json!({})), 400, -32602),
+        (Ask::modern("tools/list", json!({"cursor": 5})), 400, -32602),
+        (call.clone().with("Mcp-Method", "tools/list"), 400, -32020),
+        (Ask::modern("resources/subscribe", json!({"uri": 5})), 404, -32601),
+        (Ask::modern("logging/setLevel", json!({})), 404, -32601),
+        (Ask::modern("ping", json!({})), 404, -32601),
+        (nameless, 400, -32600),
+        (unversioned, 400, -32600),
+    ] {
+        let reply = ask.send(&server);
+        let answer = reply.messages().pop().unwrap();
+        assert_eq!(
+            (reply.status, &answer["error"]["code"]),
+            (status, &json!(code)),
+            "{}: {answer}",
+            ask.body
+        );
+    }
+    let lost = call.with("Mcp-Session-Id", "no-such-session").with("MCP-Protocol-Version", "2025-11-25");
+    let older = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": 5}});
+    let lost = Ask { body: older.to_string(), ..lost }.send(&server);
+    assert_eq!(lost.status, 404, "the session is what is amiss: {lost:?}");
 }
 
 #[test]
