@@ -182,8 +182,9 @@ fn workers() -> usize {
 fn start_log(level: &str) {
     let filter = match level {
         "debug" => EnvFilter::new("info,proxmox_mcp=debug,proxmox_mcp_host=debug"),
-        // rmcp warns of each request that a client got wrong, and the client is told anyway.
-        level => EnvFilter::new(format!("{level},rmcp=error")),
+        // rmcp warns of each request that a client got wrong, and the client is told anyway; that a client is gone
+        // before its answer is an error to rmcp alone.
+        level => EnvFilter::new(format!("{level},rmcp=error,rmcp::service=off")),
     };
     let color = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()

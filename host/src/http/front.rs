@@ -42,6 +42,8 @@ const STATELESS_META: &str = "/params/_meta/io.modelcontextprotocol~1protocolVer
 const SESSION: &str = "mcp-session-id";
 /// What is answered for as long as the client listens.
 const LISTEN: &str = "subscriptions/listen";
+/// Methods whose results rmcp makes up, without who gave them.
+const ACKNOWLEDGED: [&str; 2] = ["tasks/cancel", "tasks/update"];
 /// How long a request may take to arrive, once its head is here.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// Sessions of one token at one time.
@@ -80,6 +82,8 @@ struct Door<S> {
     key: Option<Key>,
     service: Service<S>,
     sessions: Arc<LocalSessionManager>,
+    /// Who answers, as a result says it.
+    signature: Value,
     /// Ends all that goes on behind this door.
     shut: CancellationToken,
 }
@@ -148,8 +152,10 @@ impl<S: ServerHandler> Front<S> {
             .with_json_response(true)
             .with_cancellation_token(shut.clone());
         let open = principal.open;
+        let signature = strict::signature(&open().get_info().server_info);
+        let signature = serde_json::to_value(signature).unwrap_or_default();
         let service = Service::new(move || Ok(open()), sessions.clone(), config);
-        Door { key: principal.key, service, sessions, shut }
+        Door { key: principal.key, service, sessions, signature, shut }
     }
 
     /// Answers a request.
@@ -176,10 +182,11 @@ impl<S: ServerHandler> Front<S> {
         };
         if head.method != Method::POST {
             let ends = head.method == Method::DELETE;
+            let known = ends && door.has_session(&head.headers).await;
             let mut answer = door.service.handle(Request::from_parts(head, Full::new(body))).await;
             // The session is over by now, and some clients take 202 for a failure.
             if ends && answer.status() == StatusCode::ACCEPTED {
-                *answer.status_mut() = StatusCode::NO_CONTENT;
+                *answer.status_mut() = if known { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND };
             }
             return answer;
         }
@@ -280,6 +287,8 @@ impl<S: ServerHandler> Front<S> {
 impl<S: ServerHandler> Door<S> {
     /// Answers a single message.
     async fn answer(&self, head: Parts, body: Bytes, message: Value) -> Answer {
+        let acknowledged = message.get("method").and_then(Value::as_str);
+        let acknowledged = acknowledged.is_some_and(|method| ACKNOWLEDGED.contains(&method));
         let misfit = match self.refuses(&head.headers, message).await {
             Ok(misfit) => misfit,
             Err(answer) => return answer,
@@ -293,6 +302,7 @@ impl<S: ServerHandler> Door<S> {
             Some(misfit) if matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::OK) => {
                 refusal(&misfit)
             }
+            _ if acknowledged => self.signed(answer).await,
             _ => answer,
         }
     }
@@ -311,6 +321,13 @@ impl<S: ServerHandler> Door<S> {
             match strict::message(message) {
                 Err(refused) if stateless && refused.code == -32602 => misfit = Some(refused),
                 Err(refused) => return Err(refusal(&refused)),
+                Ok(message) if !stateless => {
+                    if let Some(refused) = strict::of_no_session(&message)
+                        && self.has_session(headers).await
+                    {
+                        return Err(json_answer(StatusCode::OK, &refused.answer().to_string()));
+                    }
+                }
                 Ok(_) => {}
             }
         }
@@ -319,6 +336,28 @@ impl<S: ServerHandler> Door<S> {
             return Err(slow_down(Duration::from_secs(60)));
         }
         Ok(misfit)
+    }
+
+    /// Whether a request belongs to a session that is open.
+    async fn has_session(&self, headers: &HeaderMap) -> bool {
+        match headers.get(SESSION).and_then(|id| id.to_str().ok()) {
+            Some(id) => self.sessions.sessions.read().await.contains_key(id),
+            None => false,
+        }
+    }
+
+    /// The same answer, whose result says who gave it.
+    async fn signed(&self, answer: Answer) -> Answer {
+        let (head, body) = answer.into_parts();
+        let Ok(body) = body.collect().await;
+        let mut body = body.to_bytes();
+        if let Ok(mut message) = serde_json::from_slice::<Value>(&body)
+            && let Some(Value::Object(result)) = message.get_mut("result")
+        {
+            result.entry("_meta").or_insert_with(|| self.signature.clone());
+            body = Bytes::from(message.to_string());
+        }
+        Response::from_parts(head, Full::new(body).boxed())
     }
 }
 

@@ -166,6 +166,13 @@ fn misfit(request: &ClientRequest, cursor: bool) -> Option<String> {
     misfits.then(|| format!("Invalid params: these do not fit {method}"))
 }
 
+/// The answer to a request about tasks in a session, since sessions have none.
+pub fn of_no_session(message: &ClientJsonRpcMessage) -> Option<Refused> {
+    let ClientJsonRpcMessage::Request(request) = message else { return None };
+    let message = of_tasks(&request.request)?.to_owned();
+    Some(Refused { id: request.id.clone().into_json_value(), code: -32601, message })
+}
+
 /// What a result of the era without a handshake says about who gave it.
 pub fn signature(server: &Implementation) -> MetaObject {
     let server = serde_json::to_value(server).unwrap_or_default();
@@ -173,8 +180,7 @@ pub fn signature(server: &Implementation) -> MetaObject {
 }
 
 /// A server that knows no tasks before the era that has them, and whose results all say who gave them, also those that
-/// rmcp makes up for it. Its transport over HTTP takes
-/// no such thing: there the server's own signatures are all there is.
+/// rmcp makes up for it. Its transport over HTTP takes no such thing: there the front does what the server cannot.
 #[derive(Clone)]
 pub struct Strict<S> {
     server: S,
@@ -298,6 +304,17 @@ mod tests {
             assert_eq!((with(method, "2025-11-25"), with(method, "2026-07-28")), (-32602, 0), "{method}");
         }
         assert_eq!(with("tools/call", "2026-07-28"), -32602);
+    }
+
+    #[test]
+    fn tasks_are_for_no_session() {
+        for (method, expected) in
+            [("tasks/get", Some(-32601)), ("tasks/cancel", Some(-32601)), ("tools/list", None)]
+        {
+            let asked = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"taskId": "x"}});
+            let refused = of_no_session(&message(asked).unwrap());
+            assert_eq!(refused.map(|refused| refused.code), expected, "{method}");
+        }
     }
 
     #[test]

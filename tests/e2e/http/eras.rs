@@ -68,6 +68,8 @@ fn the_era_with_sessions() {
     let list = session.ask("tools/list", json!({})).send(&server).result();
     assert!(list["tools"].as_array().unwrap().len() > 10 && list.get("resultType").is_none(), "{list}");
     assert!(text(&session.call("proxmox_get_nodes", json!({}))).contains("pve1"));
+    let task = session.ask("tasks/get", json!({"taskId": "x"})).send(&server);
+    assert_eq!((task.status, &task.messages()[0]["error"]["code"]), (200, &json!(-32601)), "{task:?}");
 
     let list = session.ask("tools/list", json!({}));
     assert_eq!(list.clone().with("Mcp-Session-Id", "no-such-session").send(&server).status, 404);
@@ -76,7 +78,7 @@ fn the_era_with_sessions() {
     assert_eq!(none.send(&server).status, 400);
     let end = Ask { method: "DELETE", ..session.message(&json!(null)) };
     assert_eq!(end.send(&server).status, 204);
-    assert_eq!(list.send(&server).status, 404);
+    assert_eq!((list.send(&server).status, end.send(&server).status), (404, 404));
 }
 
 #[test]
@@ -191,6 +193,31 @@ fn a_closed_stream_ends_the_call() {
     sim.clear_faults();
     assert!(!is_error(&call.send(&server).result()));
     assert_eq!(changes(&sim).len(), 1);
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+#[test]
+fn what_is_taken_note_of_says_who_took_it() {
+    let sim = Sim::start(Options { task_seconds: 3_600.0, ..Options::instant() }).unwrap();
+    let server = Served::start(&sim, &["--allow-elevated"]);
+    let ask = |method: &str, mut params: Value| {
+        params["_meta"] = stateless_meta();
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
+            json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
+        Ask::modern(method, params).send(&server).result()
+    };
+    let start = json!({"name": "proxmox_start_vm", "arguments": {"vmid": STOPPED}});
+    let id = ask("tools/call", start)["taskId"].clone();
+    for (method, params) in [
+        ("tasks/update", json!({"taskId": id, "inputResponses": {}})),
+        ("tasks/get", json!({"taskId": id})),
+        ("tasks/cancel", json!({"taskId": id})),
+    ] {
+        let result = ask(method, params);
+        assert_eq!(result["resultType"], "complete", "{method}: {result}");
+        let server = &result["_meta"]["io.modelcontextprotocol/serverInfo"];
+        assert_eq!(server["name"], "proxmox-mcp", "{method}: {result}");
+    }
 }
 
 #[test]
