@@ -193,7 +193,9 @@ fn start_log(level: LevelFilter) {
         .with_default(level.min(LevelFilter::INFO))
         .with_targets(ours)
         // rmcp warns of each request that a client got wrong, and the client is told anyway.
-        .with_target("rmcp", level.min(LevelFilter::ERROR));
+        .with_target("rmcp", level.min(LevelFilter::ERROR))
+        // A client that closes its stream is no error.
+        .with_target("rmcp::service", LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

@@ -1,6 +1,6 @@
 //! Upkeep of nodes: pending updates, subscription, clocks.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::foreign;
 use crate::pve::findings::{Finding, Severity};
@@ -90,6 +90,8 @@ pub fn clocks(answers: &[(String, Value)]) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

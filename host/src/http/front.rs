@@ -26,7 +26,7 @@ use super::batch;
 use super::rate::Rate;
 use super::settings::HttpSettings;
 use super::tokens::Digest;
-use crate::mcp::strict;
+use crate::mcp::strict::{self, Refused};
 use crate::profiles::Profile;
 
 /// Where MCP is spoken.
@@ -38,6 +38,12 @@ const MAX_BODY: usize = 4 << 20;
 /// What requests of the era without sessions have, in their head or in their parameters.
 const STATELESS: &str = "mcp-method";
 const STATELESS_META: &str = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
+/// What requests of a session have.
+const SESSION: &str = "mcp-session-id";
+/// What is answered for as long as the client listens.
+const LISTEN: &str = "subscriptions/listen";
+/// Methods whose results rmcp makes up, without who gave them.
+const ACKNOWLEDGED: [&str; 2] = ["tasks/cancel", "tasks/update"];
 /// How long a request may take to arrive, once its head is here.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// Sessions of one token at one time.
@@ -76,6 +82,8 @@ struct Door<S> {
     key: Option<Key>,
     service: Service<S>,
     sessions: Arc<LocalSessionManager>,
+    /// Who answers, as a result says it.
+    signature: Value,
     /// Ends all that goes on behind this door.
     shut: CancellationToken,
 }
@@ -144,8 +152,10 @@ impl<S: ServerHandler> Front<S> {
             .with_json_response(true)
             .with_cancellation_token(shut.clone());
         let open = principal.open;
+        let signature = strict::signature(&open().get_info().server_info);
+        let signature = serde_json::to_value(signature).unwrap_or_default();
         let service = Service::new(move || Ok(open()), sessions.clone(), config);
-        Door { key: principal.key, service, sessions, shut }
+        Door { key: principal.key, service, sessions, signature, shut }
     }
 
     /// Answers a request.
@@ -172,10 +182,11 @@ impl<S: ServerHandler> Front<S> {
         };
         if head.method != Method::POST {
             let ends = head.method == Method::DELETE;
+            let known = ends && door.has_session(&head.headers).await;
             let mut answer = door.service.handle(Request::from_parts(head, Full::new(body))).await;
             // The session is over by now, and some clients take 202 for a failure.
             if ends && answer.status() == StatusCode::ACCEPTED {
-                *answer.status_mut() = StatusCode::NO_CONTENT;
+                *answer.status_mut() = if known { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND };
             }
             return answer;
         }
@@ -183,15 +194,17 @@ impl<S: ServerHandler> Front<S> {
             Ok(message) => message,
             Err(error) => return rpc_error(-32700, &format!("Parse error: {error}")),
         };
-        let call = InFlight::begin(&self.calls);
+        // Who listens would hold up the end of the server: that ends with all that is open behind the doors.
+        let listens = message.get("method").and_then(Value::as_str) == Some(LISTEN);
+        let call = (!listens).then(|| InFlight::begin(&self.calls));
         let answer = match message {
             Value::Array(messages) => self.batch(&door, &who, head, messages).await,
-            message => match door.refuses(&head.headers, &message).await {
-                Some(refused) => refused,
-                None => door.service.handle(Request::from_parts(head, Full::new(body))).await,
-            },
+            message => door.answer(head, body, message).await,
         };
-        answer.map(|body| call.until_end_of(body))
+        answer.map(|body| match call {
+            Some(call) => call.until_end_of(body),
+            None => body,
+        })
     }
 
     /// Answers a batch. Each of its messages counts as a request; the first one was counted already.
@@ -271,29 +284,80 @@ impl<S: ServerHandler> Front<S> {
     }
 }
 
-impl<S> Door<S> {
-    /// Answers in rmcp's place what rmcp has no good answer for.
-    async fn refuses(&self, headers: &HeaderMap, message: &Value) -> Option<Answer> {
+impl<S: ServerHandler> Door<S> {
+    /// Answers a single message.
+    async fn answer(&self, head: Parts, body: Bytes, message: Value) -> Answer {
+        let acknowledged = message.get("method").and_then(Value::as_str);
+        let acknowledged = acknowledged.is_some_and(|method| ACKNOWLEDGED.contains(&method));
+        let misfit = match self.refuses(&head.headers, message).await {
+            Ok(misfit) => misfit,
+            Err(answer) => return answer,
+        };
+        let answer = self.service.handle(Request::from_parts(head, Full::new(body))).await;
+        if !is_json(answer.headers()) {
+            return answer;
+        }
+        match misfit {
+            // rmcp took it for an unknown method, or passed over what does not fit.
+            Some(misfit) if matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::OK) => {
+                refusal(&misfit)
+            }
+            _ if acknowledged => self.signed(answer).await,
+            _ => answer,
+        }
+    }
+
+    /// Answers in rmcp's place what rmcp has no good answer for. Of requests without a session rmcp judges headers
+    /// and methods first, as it should: what is wrong with the parameters of one is given back.
+    async fn refuses(&self, headers: &HeaderMap, message: Value) -> Result<Option<Refused>, Answer> {
         if !message.is_object() {
-            return Some(rpc_error(-32600, "Invalid Request: a message is an object"));
+            return Err(rpc_error(-32600, "Invalid Request: a message is an object"));
         }
-        let json =
-            headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-        // Of requests without a session rmcp judges headers and methods first, as it should.
         let stateless = headers.contains_key(STATELESS) || message.pointer(STATELESS_META).is_some();
-        if json
-            && !stateless
-            && let Err(refused) = strict::message(message.clone())
-        {
-            return Some(json_answer(StatusCode::BAD_REQUEST, &refused.answer().to_string()));
-        }
         let opens = message.get("method").and_then(Value::as_str) == Some("initialize")
-            && !headers.contains_key("mcp-session-id");
+            && !headers.contains_key(SESSION);
+        let mut misfit = None;
+        if is_json(headers) {
+            match strict::message(message) {
+                Err(refused) if stateless && refused.code == -32602 => misfit = Some(refused),
+                Err(refused) => return Err(refusal(&refused)),
+                Ok(message) if !stateless => {
+                    if let Some(refused) = strict::of_no_session(&message)
+                        && self.has_session(headers).await
+                    {
+                        return Err(json_answer(StatusCode::OK, &refused.answer().to_string()));
+                    }
+                }
+                Ok(_) => {}
+            }
+        }
         if opens && self.sessions.sessions.read().await.len() >= MAX_SESSIONS {
             tracing::warn!("{MAX_SESSIONS} sessions are open; no more for this token");
-            return Some(slow_down(Duration::from_secs(60)));
+            return Err(slow_down(Duration::from_secs(60)));
         }
-        None
+        Ok(misfit)
+    }
+
+    /// Whether a request belongs to a session that is open.
+    async fn has_session(&self, headers: &HeaderMap) -> bool {
+        match headers.get(SESSION).and_then(|id| id.to_str().ok()) {
+            Some(id) => self.sessions.sessions.read().await.contains_key(id),
+            None => false,
+        }
+    }
+
+    /// The same answer, whose result says who gave it.
+    async fn signed(&self, answer: Answer) -> Answer {
+        let (head, body) = answer.into_parts();
+        let Ok(body) = body.collect().await;
+        let mut body = body.to_bytes();
+        if let Ok(mut message) = serde_json::from_slice::<Value>(&body)
+            && let Some(Value::Object(result)) = message.get_mut("result")
+        {
+            result.entry("_meta").or_insert_with(|| self.signature.clone());
+            body = Bytes::from(message.to_string());
+        }
+        Response::from_parts(head, Full::new(body).boxed())
     }
 }
 
@@ -320,6 +384,15 @@ fn text(status: StatusCode, text: &str) -> Answer {
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     answer
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+}
+
+/// What answers a message that is not handed on.
+fn refusal(refused: &Refused) -> Answer {
+    json_answer(StatusCode::BAD_REQUEST, &refused.answer().to_string())
 }
 
 /// A request that is none.

@@ -25,7 +25,7 @@ use super::tls;
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How long the head of a request may take, also on a connection that waits for its next one.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// The head of a request, in bytes.
+/// The head of a request, in bytes. What comes in one piece may be up to twice as long.
 const MAX_HEAD: usize = 32 << 10;
 /// Headers of a request.
 const MAX_HEADERS: usize = 64;

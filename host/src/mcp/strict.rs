@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use rmcp::model::{
     CancelTaskMethod, ClientJsonRpcMessage, ClientNotification, ClientRequest, ConstString, ErrorCode,
-    ErrorData, GetTaskMethod, Implementation, JsonObject, MetaObject, ProtocolVersion, RequestId,
+    ErrorData, GetMeta, GetTaskMethod, Implementation, JsonObject, MetaObject, ProtocolVersion, RequestId,
     ServerConfig, ServerResult, UpdateTaskMethod,
 };
 use rmcp::service::{NotificationContext, RequestContext};
@@ -45,6 +45,9 @@ const KNOWN: &[&str] = &[
     "tools/call",
     "tools/list",
 ];
+/// Those of them that the era without a handshake does not have: there they are unknown, whatever their parameters.
+const NO_MORE: &[&str] =
+    &["initialize", "logging/setLevel", "ping", "resources/subscribe", "resources/unsubscribe"];
 
 /// A message that is answered with an error instead of being handed on.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,8 +94,9 @@ pub fn json(text: &[u8]) -> Result<Value, Refused> {
 /// Where it is none, or its parameters do not fit its method.
 pub fn message(value: Value) -> Result<ClientJsonRpcMessage, Refused> {
     let id = value.get("id").filter(|id| id.is_string() || id.is_number()).cloned().unwrap_or(Value::Null);
+    let cursor = value.pointer("/params/cursor").is_none_or(|cursor| cursor.is_string() || cursor.is_null());
     match serde_json::from_value(value) {
-        Ok(ClientJsonRpcMessage::Request(request)) => match misfit(&request.request) {
+        Ok(ClientJsonRpcMessage::Request(request)) => match misfit(&request.request, cursor) {
             Some(message) => Err(Refused { id, code: -32602, message }),
             None => Ok(ClientJsonRpcMessage::Request(request)),
         },
@@ -143,14 +147,30 @@ fn of_batch(
     }
 }
 
-/// What is wrong with a request that rmcp takes for one of a method that it does not know.
-fn misfit(request: &ClientRequest) -> Option<String> {
-    match request {
-        ClientRequest::CustomRequest(custom) if KNOWN.contains(&custom.method.as_str()) => {
-            Some(format!("Invalid params: these do not fit {}", custom.method))
+/// What is wrong with a request that rmcp takes for one of a method that it does not know, or for one without
+/// parameters. `cursor`: whether what stands there can be one.
+fn misfit(request: &ClientRequest, cursor: bool) -> Option<String> {
+    let method = request.method();
+    let misfits = match request {
+        ClientRequest::ListToolsRequest(_)
+        | ClientRequest::ListPromptsRequest(_)
+        | ClientRequest::ListResourcesRequest(_)
+        | ClientRequest::ListResourceTemplatesRequest(_) => !cursor,
+        ClientRequest::CustomRequest(_) => {
+            let version = request.get_meta().protocol_version();
+            let newer = version.is_some_and(|version| !version.has_initialize());
+            KNOWN.contains(&method) && !(newer && NO_MORE.contains(&method))
         }
-        _ => None,
-    }
+        _ => false,
+    };
+    misfits.then(|| format!("Invalid params: these do not fit {method}"))
+}
+
+/// The answer to a request about tasks in a session, since sessions have none.
+pub fn of_no_session(message: &ClientJsonRpcMessage) -> Option<Refused> {
+    let ClientJsonRpcMessage::Request(request) = message else { return None };
+    let message = of_tasks(&request.request)?.to_owned();
+    Some(Refused { id: request.id.clone().into_json_value(), code: -32601, message })
 }
 
 /// What a result of the era without a handshake says about who gave it.
@@ -160,8 +180,7 @@ pub fn signature(server: &Implementation) -> MetaObject {
 }
 
 /// A server that knows no tasks before the era that has them, and whose results all say who gave them, also those that
-/// rmcp makes up for it. Its transport over HTTP takes
-/// no such thing: there the server's own signatures are all there is.
+/// rmcp makes up for it. Its transport over HTTP takes no such thing: there the front does what the server cannot.
 #[derive(Clone)]
 pub struct Strict<S> {
     server: S,
@@ -257,6 +276,8 @@ mod tests {
         for (text, expected) in [
             (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":5}}"#, -32602),
             (r#"{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{}}"#, -32602),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":5}}"#, -32602),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":null}}"#, 0),
             (
                 r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":5}}"#,
                 -32602,
@@ -270,6 +291,30 @@ mod tests {
             assert_eq!(code(message(json(text.as_bytes()).unwrap())), expected, "{text}");
         }
         assert_eq!(json(b"{").unwrap_err().code, -32700);
+    }
+
+    #[test]
+    fn a_method_of_the_older_era_is_unknown_in_the_newer_one_whatever_it_is_given() {
+        let with = |method: &str, version: &str| {
+            let meta = json!({"io.modelcontextprotocol/protocolVersion": version});
+            let params = json!({"_meta": meta, "level": 5, "uri": 5, "name": 5, "capabilities": 5});
+            code(message(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})))
+        };
+        for method in NO_MORE.iter().filter(|method| **method != "ping") {
+            assert_eq!((with(method, "2025-11-25"), with(method, "2026-07-28")), (-32602, 0), "{method}");
+        }
+        assert_eq!(with("tools/call", "2026-07-28"), -32602);
+    }
+
+    #[test]
+    fn tasks_are_for_no_session() {
+        for (method, expected) in
+            [("tasks/get", Some(-32601)), ("tasks/cancel", Some(-32601)), ("tools/list", None)]
+        {
+            let asked = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"taskId": "x"}});
+            let refused = of_no_session(&message(asked).unwrap());
+            assert_eq!(refused.map(|refused| refused.code), expected, "{method}");
+        }
     }
 
     #[test]

@@ -131,7 +131,8 @@ impl Ask {
         if params["_meta"].is_null() {
             params["_meta"] = stateless_meta();
         }
-        let name = params["name"].as_str().or(params["uri"].as_str()).map(str::to_owned);
+        let name =
+            ["name", "uri", "taskId"].into_iter().find_map(|key| params[key].as_str()).map(str::to_owned);
         let ask = Self::post(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}));
         let ask = ask.with("MCP-Protocol-Version", "2026-07-28").with("Mcp-Method", method);
         match name {

@@ -68,6 +68,8 @@ fn the_era_with_sessions() {
     let list = session.ask("tools/list", json!({})).send(&server).result();
     assert!(list["tools"].as_array().unwrap().len() > 10 && list.get("resultType").is_none(), "{list}");
     assert!(text(&session.call("proxmox_get_nodes", json!({}))).contains("pve1"));
+    let task = session.ask("tasks/get", json!({"taskId": "x"})).send(&server);
+    assert_eq!((task.status, &task.messages()[0]["error"]["code"]), (200, &json!(-32601)), "{task:?}");
 
     let list = session.ask("tools/list", json!({}));
     assert_eq!(list.clone().with("Mcp-Session-Id", "no-such-session").send(&server).status, 404);
@@ -76,7 +78,7 @@ fn the_era_with_sessions() {
     assert_eq!(none.send(&server).status, 400);
     let end = Ask { method: "DELETE", ..session.message(&json!(null)) };
     assert_eq!(end.send(&server).status, 204);
-    assert_eq!(list.send(&server).status, 404);
+    assert_eq!((list.send(&server).status, end.send(&server).status), (404, 404));
 }
 
 #[test]
@@ -191,6 +193,31 @@ fn a_closed_stream_ends_the_call() {
     sim.clear_faults();
     assert!(!is_error(&call.send(&server).result()));
     assert_eq!(changes(&sim).len(), 1);
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+#[test]
+fn what_is_taken_note_of_says_who_took_it() {
+    let sim = Sim::start(Options { task_seconds: 3_600.0, ..Options::instant() }).unwrap();
+    let server = Served::start(&sim, &["--allow-elevated"]);
+    let ask = |method: &str, mut params: Value| {
+        params["_meta"] = stateless_meta();
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
+            json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
+        Ask::modern(method, params).send(&server).result()
+    };
+    let start = json!({"name": "proxmox_start_vm", "arguments": {"vmid": STOPPED}});
+    let id = ask("tools/call", start)["taskId"].clone();
+    for (method, params) in [
+        ("tasks/update", json!({"taskId": id, "inputResponses": {}})),
+        ("tasks/get", json!({"taskId": id})),
+        ("tasks/cancel", json!({"taskId": id})),
+    ] {
+        let result = ask(method, params);
+        assert_eq!(result["resultType"], "complete", "{method}: {result}");
+        let server = &result["_meta"]["io.modelcontextprotocol/serverInfo"];
+        assert_eq!(server["name"], "proxmox-mcp", "{method}: {result}");
+    }
 }
 
 #[test]
@@ -269,6 +296,45 @@ fn parameters_that_do_not_fit_are_told_from_methods_that_there_are_not() {
             "{message}"
         );
     }
+    // In the era without sessions headers and methods are judged first.
+    let nodes = |arguments: Value| json!({"name": "proxmox_get_nodes", "arguments": arguments});
+    let call = Ask::modern("tools/call", json!({"name": 5}));
+    let mut body: Value = serde_json::from_str(&call.body).unwrap();
+    body["id"] = Value::Null;
+    let nameless = Ask { body: body.to_string(), ..call.clone() };
+    let unversioned = Ask { body: call.body.replace("\"jsonrpc\":\"2.0\",", ""), ..call.clone() };
+    assert_ne!(unversioned.body, call.body);
+    for (ask, status, code) in [
+        (call.clone(), 400, -32602),
+        (Ask::modern("tools/call", json!({})), 400, -32602),
+        (Ask::modern("tools/call", nodes(json!("x"))), 400, -32602),
+        (Ask::modern("tools/call", nodes(json!([]))), 400, -32602),
+        (Ask::modern("prompts/get", json!({})), 400, -32602),
+        (Ask::modern("resources/read", json!({"uri": 5})), 400, -32602),
+        (Ask::modern("tasks/get", json!({})), 400, -32602),
+        (Ask::modern("subscriptions/listen", json!({"notifications": 5})), 400, -32602),
+        (Ask::modern("completion/complete", json!({})), 400, -32602),
+        (Ask::modern("tools/list", json!({"cursor": 5})), 400, -32602),
+        (call.clone().with("Mcp-Method", "tools/list"), 400, -32020),
+        (Ask::modern("resources/subscribe", json!({"uri": 5})), 404, -32601),
+        (Ask::modern("logging/setLevel", json!({})), 404, -32601),
+        (Ask::modern("ping", json!({})), 404, -32601),
+        (nameless, 400, -32600),
+        (unversioned, 400, -32600),
+    ] {
+        let reply = ask.send(&server);
+        let answer = reply.messages().pop().unwrap();
+        assert_eq!(
+            (reply.status, &answer["error"]["code"]),
+            (status, &json!(code)),
+            "{}: {answer}",
+            ask.body
+        );
+    }
+    let lost = call.with("Mcp-Session-Id", "no-such-session").with("MCP-Protocol-Version", "2025-11-25");
+    let older = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": 5}});
+    let lost = Ask { body: older.to_string(), ..lost }.send(&server);
+    assert_eq!(lost.status, 404, "the session is what is amiss: {lost:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What one client can take of the server: bytes, time, connections, requests. And the end of it all.
 
 use std::io::{Read, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proxmox_sim::{Fault, FaultKind, Options, Sim};
 use serde_json::json;
@@ -164,21 +164,28 @@ fn at_the_end_calls_end_and_nothing_new_begins() {
     let session = Session::open(&server, None, json!({}));
     let mut stream = Ask { method: "GET", ..session.message(&json!(null)) }.open(&server);
     assert_eq!(stream.status, 200);
+    let listen = json!({"notifications": {"resourceSubscriptions": ["proxmox://guests"]}});
+    let mut listening = Ask::modern("subscriptions/listen", listen).open(&server);
+    assert_eq!(listening.next().unwrap()["method"], "notifications/subscriptions/acknowledged");
     sim.fault(Fault::always("/", FaultKind::Slow(Duration::from_secs(3))));
     let mut call = server.connect();
     call.write_all(&Ask::call("proxmox_get_nodes", json!({})).bytes()).unwrap();
     // Time for the call to be on its way; the cluster takes longer to answer.
     std::thread::sleep(Duration::from_millis(800));
     let address = server.address;
+    let asked = Instant::now();
     server.signal("-TERM");
     // The call under way is answered, and the rest is closed.
     let answered = Reply::read(call).result();
     assert!(text(&answered).contains("pve1"), "{answered}");
     assert_eq!(stream.next(), None);
+    // Who only listens is not waited for.
+    while listening.next().is_some() {}
     assert_eq!(until_closed(idle), "");
     assert!(!is_taken(address), "nobody listens any more");
     server.has_said("the audit log ends");
     assert_eq!(server.end(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(15), "it took {:?}", asked.elapsed());
     let lines = crate::harness::json_lines(&std::fs::read(&log).unwrap());
     assert!(lines.iter().any(|line| line["event"] == "call" && line["outcome"] == "done"), "{lines:?}");
 }
