@@ -22,6 +22,7 @@ mod house;
 mod http;
 mod input;
 mod listing;
+mod original;
 mod oversight;
 mod prompts;
 mod protocol;

@@ -15,8 +15,8 @@ use proxmox_api::{Kind, Param};
 pub(crate) struct Subjects {
     /// In the path and in the parameters that the method demands: what the request is about.
     pub(crate) main: Vec<Subject>,
-    /// In parameters that may be left out: what it also touches. Naming one here narrows nothing, but
-    /// for the parameters that [`demand::narrowed_by`] knows.
+    /// In parameters that may be left out, and in the one that a new container is made from: what it also
+    /// touches. Naming one here narrows nothing, but for the parameters that [`demand::narrowed_by`] knows.
     pub(crate) further: Vec<Subject>,
 }
 
@@ -39,7 +39,9 @@ pub(crate) fn subjects(request: &Request) -> Result<Subjects, Denied> {
     for (name, text) in of_path.chain(of_params) {
         let Some(param) = request.method.param(name) else { continue };
         let in_path = request.path.iter().any(|(own, _)| *own == name);
-        let is_main = in_path || !param.optional || narrowed_by == Some(param.name);
+        // Demanded, and yet only read from: a container is made of a backup as a VM is of its `archive`.
+        let is_source = param.name == "ostemplate";
+        let is_main = in_path || !param.optional && !is_source || narrowed_by == Some(param.name);
         let found = if is_main { &mut subjects.main } else { &mut subjects.further };
         read(param, text, found).map_err(|why| Denied::BadParameter {
             method: request.method,

@@ -84,6 +84,22 @@ fn a_call_about_a_guest_may_read_the_archive_that_it_names() {
 }
 
 #[test]
+fn a_container_is_restored_from_the_backup_of_another() {
+    const ARCHIVE: &str = "nfs:backup/vzdump-lxc-102-2026_11_26-02_00_00.tar.zst";
+    let restore = |scope: &Scope, vmid: &str| {
+        let form =
+            format!("vmid={vmid}&ostemplate={}&restore=1", ARCHIVE.replace(':', "%3A").replace('/', "%2F"));
+        let request = with_body("POST", "/api2/json/nodes/pve1/lxc", FORM, &form);
+        gate(Grants::elevated()).check(scope, request, &NoPools).map(|_| ()).map_err(|denied| denied.code())
+    };
+    let scope = Scope::new(methods::ALL).on_guest(903);
+    assert_eq!(restore(&scope, "903"), Err("out_of_scope"), "a backup that the call does not name");
+    let with_archive = scope.on_owners_of(ARCHIVE);
+    assert_eq!(restore(&with_archive, "903"), Ok(()));
+    assert_eq!(restore(&with_archive, "102"), Err("out_of_scope"), "used, and not restored over");
+}
+
+#[test]
 fn a_clone_may_name_the_guest_that_it_makes_and_nothing_else_may() {
     let scope = Scope::new(methods::ALL).on_guest(101);
     let code = |scope: &Scope, path: &str, form: &str| {
