@@ -14,7 +14,7 @@ use crate::pve::history::Entry;
 use crate::pve::ids::{NodeName, StorageId, Vmid};
 use crate::pve::nodes::{Offline, choose, is_online};
 use crate::pve::resources::{self, Resource};
-use crate::pve::storages::{Storage, all as all_storages};
+use crate::pve::storages::{Storage, seen_from};
 use crate::pve::trend;
 use crate::text;
 
@@ -153,14 +153,16 @@ struct Look<'l, 'r> {
     subscriptions: Vec<(String, Value)>,
     clocks: Vec<(String, Value)>,
     backups: Option<Backups>,
+    /// Whether a storage that holds backups of many guests was not read.
+    backups_unread: bool,
     report: Report,
 }
 
 impl<'l, 'r> Look<'l, 'r> {
     fn new(cx: &Cx<'_>, rows: &'r [Resource<'r>], only: Option<&'l str>) -> Self {
         let here = |node: &str| only.is_none_or(|only| only == node);
-        let mut storages = all_storages(rows);
-        storages.retain(|storage| only.is_none() || storage.nodes.iter().any(|node| here(node)));
+        // Through another node than the one that is asked about, a shared storage cannot be asked.
+        let storages = seen_from(rows, only);
         Look {
             now: cx.now_ms() / 1000,
             only,
@@ -174,6 +176,7 @@ impl<'l, 'r> Look<'l, 'r> {
             subscriptions: Vec::new(),
             clocks: Vec::new(),
             backups: None,
+            backups_unread: false,
             report: Report::default(),
         }
     }
@@ -281,8 +284,10 @@ impl<'l, 'r> Look<'l, 'r> {
     }
 
     fn holders(&mut self) -> Vec<(Ask, Call)> {
-        let (mut holders, silent) = coverage::holders(self.rows);
+        let (mut holders, silent) = coverage::holders(self.rows, self.only);
         for storage in silent {
+            let same = |one: &Storage<'_>| *one.row.storage == *storage && one.is_shared();
+            self.backups_unread |= self.storages.iter().any(same);
             self.report.gaps.note(
                 &format!("backups on {storage}"),
                 "the storage gives no figures: down, disabled, or its node is",
@@ -364,6 +369,7 @@ impl<'l, 'r> Look<'l, 'r> {
 
     fn hear(&mut self, ask: &Ask, reply: Result<Reply, Error>) {
         if let Err(error) = self.understand(ask, reply) {
+            self.backups_unread |= matches!(ask, Ask::Backups(_));
             let (what, of) = ask.part();
             match error {
                 Error::Denied(_) => self.report.gaps.error(what, &error),
@@ -406,7 +412,16 @@ impl<'l, 'r> Look<'l, 'r> {
         self.report.add(upkeep::subscriptions(&self.subscriptions));
         self.report.add(upkeep::clocks(&self.clocks));
         match &self.backups {
-            Some(backups) => self.report.add(backups::recent(backups, &self.guests, self.now)),
+            Some(backups) => {
+                let mut found = backups::recent(backups, &self.guests, self.now);
+                if self.backups_unread {
+                    // What was not read may hold the backup that seems to be missing.
+                    found.retain(|finding| finding.code == "backup-broken");
+                    let why = "not every storage that holds backups could be read";
+                    self.report.gaps.note("recent backups", why);
+                }
+                self.report.add(found);
+            }
             None => {
                 self.report.gaps.note("recent backups", "no storage that may hold backups could be asked")
             }

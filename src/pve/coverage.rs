@@ -106,11 +106,11 @@ pub struct Holder<'r> {
     pub call: Call,
 }
 
-/// The storages that may hold backups and can be asked: shared ones first, each once. The second: the names of
-/// those that cannot be asked now.
-pub fn holders<'r>(rows: &'r [Resource<'r>]) -> (Vec<Holder<'r>>, Vec<&'r str>) {
+/// The storages that may hold backups and can be asked, all or those of one node through that node: shared ones
+/// first, each once. The second: the names of those that cannot be asked now.
+pub fn holders<'r>(rows: &'r [Resource<'r>], node: Option<&str>) -> (Vec<Holder<'r>>, Vec<&'r str>) {
     let (mut found, mut silent) = (Vec::new(), Vec::new());
-    let mut all = storages::all(rows);
+    let mut all = storages::seen_from(rows, node);
     all.retain(|storage| storage.row.holds("backup"));
     all.sort_by_key(|storage| !storage.is_shared());
     for storage in all {
@@ -223,9 +223,13 @@ mod tests {
                 {"type":"storage","storage":"nfs","node":"b","shared":1,"status":"available","content":"backup"}]"#,
         )
         .unwrap();
-        let (asked, silent) = holders(&rows);
+        let (asked, silent) = holders(&rows, None);
         let asked: Vec<String> = asked.iter().map(|holder| holder.call.to_string()).collect();
         assert_eq!(asked, ["GET /nodes/a/storage/nfs/content", "GET /nodes/a/storage/local/content"]);
         assert_eq!(silent, ["local"]);
+        let (asked, silent) = holders(&rows, Some("a"));
+        assert_eq!((asked.len(), silent.len()), (2, 0));
+        let (asked, silent) = holders(&rows, Some("b"));
+        assert_eq!((asked.len(), silent), (0, vec!["nfs", "local"]));
     }
 }

@@ -32,7 +32,13 @@ impl Storage<'_> {
 
 /// All storages among the rows, by id and node.
 pub fn all<'r>(rows: &'r [Resource<'r>]) -> Vec<Storage<'r>> {
-    let mut found: Vec<&Resource<'_>> = rows.iter().filter(|row| row.is_storage()).collect();
+    seen_from(rows, None)
+}
+
+/// The storages as one node sees them, or all.
+pub fn seen_from<'r>(rows: &'r [Resource<'r>], node: Option<&str>) -> Vec<Storage<'r>> {
+    let here = |row: &&Resource<'_>| row.is_storage() && node.is_none_or(|node| *row.node == *node);
+    let mut found: Vec<&Resource<'_>> = rows.iter().filter(here).collect();
     found.sort_unstable_by(|a, b| (&*a.storage, &*a.node).cmp(&(&*b.storage, &*b.node)));
     let offline = Offline::of(rows);
     let same =
@@ -86,5 +92,7 @@ mod tests {
         assert_eq!(all[3].row.maxdisk.whole(), Some(10), "figures of an offline node are old");
         assert_eq!(all[3].failing, ["a"]);
         assert!(all[2].nodes_offline && !all[1].nodes_offline && all[3].is_shared());
+        let of_a: Vec<_> = seen_from(&rows, Some("a")).iter().map(|s| (&*s.row.storage, s.online)).collect();
+        assert_eq!(of_a, [("local", true), ("nfs", false)]);
     }
 }

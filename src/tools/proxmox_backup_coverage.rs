@@ -113,7 +113,7 @@ struct Known {
 impl Known {
     fn gather(cx: &Cx<'_>, rows: &[Resource<'_>], params: &Params) -> Known {
         let mut gaps = Gaps::default();
-        let (mut holders, silent) = coverage::holders(rows);
+        let (mut holders, silent) = coverage::holders(rows, None);
         let mut all = silent.is_empty() && holders.len() <= STORAGES;
         for storage in silent {
             gaps.note(&format!("backups on {storage}"), "the storage gives no figures: down, disabled, or its node is");

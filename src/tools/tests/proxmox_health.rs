@@ -61,6 +61,35 @@ fn one_node_is_looked_at_alone() {
     assert!(error.contains("Did you mean `pve3`?"), "{error}");
 }
 
+/// A call about a node may ask nothing of another one, not even a storage that both have.
+#[test]
+fn shared_storages_are_asked_through_the_node_that_is_looked_at() {
+    for node in ["pve1", "pve2", "pve3"] {
+        let demo = Demo::new();
+        let output = finish(&TOOL, &demo, json!({"node": node, "limit": 50})).unwrap();
+        let own = format!("/api2/json/nodes/{node}/");
+        for request in demo.0.requests().iter().filter(|request| request.path.contains("/nodes/")) {
+            assert!(request.path.starts_with(&own), "{node}: {}", request.path);
+        }
+        assert!(!output.text.contains("Not checked: backups"), "{}", output.text);
+    }
+}
+
+#[test]
+fn no_backup_is_missing_while_a_storage_that_may_hold_it_is_not_read() {
+    let whole = finish(&TOOL, &Demo::new(), json!({"limit": 50})).unwrap();
+    assert!(codes(&whole.data).contains(&"backup-missing"), "{}", whole.text);
+    let demo = Demo::new();
+    let refused = |request: &str| {
+        request.contains("/storage/nfs-backup/content").then_some(Err(crate::cx::SendError::Denied))
+    };
+    let output = finish(&TOOL, &Altered { inner: &demo, change: &refused }, json!({"limit": 50})).unwrap();
+    for code in ["backup-missing", "backup-old"] {
+        assert!(!codes(&output.data).contains(&code), "{}", output.text);
+    }
+    assert!(output.text.contains("recent backups: not every storage"), "{}", output.text);
+}
+
 #[test]
 fn severity_and_limit_cut_the_answer() {
     let demo = Demo::new();
