@@ -62,12 +62,20 @@ impl Argument for Pattern {
 
 /// Where a page begins, as the page before it said: opaque to whoever passes it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor(usize);
+pub struct Cursor {
+    rows: usize,
+    within: usize,
+}
 
 impl Cursor {
     /// How many rows come before it.
     pub fn position(self) -> usize {
-        self.0
+        self.rows
+    }
+
+    /// How much of the row comes before it, where a row takes more than one answer.
+    pub fn within(self) -> usize {
+        self.within
     }
 }
 
@@ -76,7 +84,9 @@ impl Argument for Cursor {
     const TAKES: &'static str = "the `next_cursor` of the answer before";
 
     fn read(value: &Value) -> Option<Self> {
-        value.as_str()?.strip_prefix("from-")?.parse().ok().map(Cursor)
+        let text = value.as_str()?.strip_prefix("from-")?;
+        let (rows, within) = text.split_once('+').unwrap_or((text, "0"));
+        Some(Cursor { rows: rows.parse().ok()?, within: within.parse().ok()? })
     }
 }
 
@@ -103,7 +113,7 @@ impl<T> Page<T> {
     /// [`Error::Arguments`] if the list has become shorter than the cursor says.
     pub fn of(rows: Vec<T>, limit: u32, cursor: Option<Cursor>) -> Result<Page<T>, Error> {
         let total = rows.len();
-        let from = cursor.map_or(0, |cursor| cursor.0);
+        let from = cursor.map_or(0, Cursor::position);
         if from > 0 && from >= total {
             return Err(Error::Arguments(format!(
                 "`cursor` points behind the end: there are {total} rows now. Leave it out to begin again."
@@ -127,7 +137,7 @@ impl<T> Page<T> {
         budget: usize,
         cost: impl Fn(&T) -> usize,
     ) -> Result<Page<T>, Error> {
-        let from = cursor.map_or(0, |cursor| cursor.0);
+        let from = cursor.map_or(0, Cursor::position);
         // What a row costs is found out by writing it, and of thousands only the first ones fit.
         let mut rest = 0;
         let all_fit = rows.iter().skip(from).all(|row| {
@@ -192,17 +202,18 @@ mod tests {
             }
         }
         assert_eq!(seen, (0..25).collect::<Vec<_>>());
-        assert!(Page::of(vec![1], 10, Some(Cursor(1))).is_err());
+        assert!(Page::of(vec![1], 10, Some(Cursor { rows: 1, within: 0 })).is_err());
         let rows = vec![500_usize, 300, 900, 100];
         let page = |limit, budget| Page::fitting(rows.clone(), limit, None, budget, |row| *row).unwrap();
         assert_eq!(page(None, 800 + FOOTER).rows, [500, 300]);
         assert_eq!(page(None, 799 + FOOTER).rows, [500]);
         assert_eq!((page(None, 1).rows.len(), page(None, 1800).next), (1, None));
         assert_eq!(page(Some(3), 1).rows, [500, 300, 900]);
-        let second = Page::fitting(rows, None, Some(Cursor(2)), 999, |row| *row).unwrap();
+        let second = Page::fitting(rows, None, Some(Cursor { rows: 2, within: 0 }), 999, |row| *row).unwrap();
         assert_eq!((second.rows, second.left), (vec![900], 1));
         assert!(Page::of(Vec::<u8>::new(), 10, None).unwrap().rows.is_empty());
-        for bad in ["from-x", "10", "from--1"] {
+        assert_eq!(Cursor::read(&Value::from("from-3+1200")), Some(Cursor { rows: 3, within: 1200 }));
+        for bad in ["from-x", "10", "from--1", "from-1+x", "from-+5"] {
             assert_eq!(Cursor::read(&Value::from(bad)), None);
         }
     }

@@ -119,3 +119,67 @@ fn hostile_rows_stay_data() {
     let shown = show::View { limit: 100, ..show::View::default() }.show(Value::Array(data)).unwrap();
     crate::testing::assert_tame(&shown.text);
 }
+
+#[test]
+fn nested_values_stay_nested_and_long_ones_are_cut_in_a_list() {
+    let rows = json!([{"a": {"b": [1, "x\u{1b}[31my"]}, "c": ["z".repeat(300)]}, {"a": 1}]);
+    let view = show::View { limit: 9, whole: true, ..show::View::default() };
+    let shown = view.show(rows).unwrap();
+    assert_eq!(shown.rows[0]["a"], json!({"b": [1, "xy"]}));
+    assert_eq!(shown.rows[0]["c"].as_str().map(|text| text.chars().count()), Some(160));
+    assert!(shown.text.contains("Long values are cut: `fields`"), "{}", shown.text);
+}
+
+/// All parts of an answer, put together again.
+fn collected(data: &Value, fields: &[String]) -> (String, usize) {
+    let (mut whole, mut parts, mut cursor) = (String::new(), 0, None);
+    loop {
+        let view = show::View { fields, limit: 50, cursor, whole: true, ..show::View::default() };
+        let shown = view.show(data.clone()).unwrap();
+        let bytes = shown.text.len() + Value::from(shown.rows.clone()).to_string().len();
+        assert!(bytes < 3800, "{bytes}");
+        for value in shown.rows.iter().filter_map(Value::as_object).flat_map(|row| row.values()) {
+            whole += value.as_str().unwrap();
+        }
+        parts += 1;
+        match shown.next {
+            Some(next) => cursor = crate::tool::Argument::read(&Value::from(next)),
+            None => return (whole, parts),
+        }
+    }
+}
+
+#[test]
+fn a_long_value_is_shown_whole_in_parts() {
+    for text in [
+        (0..900).map(|n| format!("line {n}: größer\n")).collect::<String>(),
+        "\"\\*`".repeat(3000),
+        "\n".repeat(5000),
+        "🦀".repeat(2000),
+    ] {
+        let (whole, parts) = collected(&json!(text), &[]);
+        assert!(whole == text && parts > 2, "{parts}");
+        let (whole, _) =
+            collected(&json!([{"note": text, "x": "x"}, {"note": "second"}]), &["note".to_owned()]);
+        assert_eq!(whole, format!("{text}second"));
+    }
+    let data = json!({"a": "1".repeat(3000), "b": "", "c": "2".repeat(3000), "d": "3".repeat(399), "e": "4"});
+    let (whole, _) = collected(&data, &[]);
+    assert_eq!(whole.len(), 3000 + 3000 + 399 + 1);
+    let behind = crate::tool::Argument::read(&json!("from-0+99999"));
+    let view = show::View { limit: 50, cursor: behind, whole: true, ..show::View::default() };
+    assert!(view.show(json!({"a": 1})).is_err());
+}
+
+#[test]
+fn an_object_with_many_names_is_a_list() {
+    let data: Map<String, Value> =
+        (100..2100).map(|n| (format!("/vms/{n}"), json!({"VM.Audit": 1}))).collect();
+    let view = show::View { limit: 50, whole: true, ..show::View::default() };
+    let shown = view.show(Value::Object(data.clone())).unwrap();
+    assert_eq!((shown.total, &shown.rows[0]), (2000, &json!({"key": "/vms/100", "value": {"VM.Audit": 1}})));
+    assert!(shown.text.len() < 2500 && shown.next.is_some(), "{}", shown.text);
+    let fields = ["/vms/101".to_owned()];
+    let shown = show::View { fields: &fields, ..view }.show(Value::Object(data)).unwrap();
+    assert_eq!(shown.rows, [json!({"/vms/101": {"VM.Audit": 1}})]);
+}

@@ -55,6 +55,7 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
         filter: params.filter.as_ref(),
         limit: params.limit.0,
         cursor: params.cursor,
+        whole: true,
     };
     let shown = view.show(cx.call(call)?)?;
     let text = match shown.rows.is_empty() {
