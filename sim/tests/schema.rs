@@ -110,8 +110,8 @@ const ARGUMENTS: &[(Verb, &str, &str)] = &[
     (Verb::Put, "/cluster/ha/resources/{sid}", "comment=x"),
     (Verb::Post, "/cluster/ha/resources/{sid}/migrate", "node=pve2"),
     (Verb::Post, "/cluster/ha/resources/{sid}/relocate", "node=pve2"),
-    (Verb::Post, "/cluster/ha/rules", "rule=new&resources=vm:100&nodes=pve1"),
-    (Verb::Put, "/cluster/ha/rules/{rule}", "comment=x"),
+    (Verb::Post, "/cluster/ha/rules", "rule=new&type=node-affinity&resources=vm:100&nodes=pve1"),
+    (Verb::Put, "/cluster/ha/rules/{rule}", "type=node-affinity&comment=x"),
     (Verb::Post, "/cluster/ha/groups", "group=new&nodes=pve1"),
     (Verb::Put, "/cluster/ha/groups/{group}", "comment=x"),
     (Verb::Post, "/cluster/replication", "id=107-0&type=local&target=pve2"),
@@ -259,7 +259,7 @@ fn prepare(sim: &Sim, method: &Method) {
             send("/cluster/replication", "id=107-0&type=local&target=pve2");
         }
         (_, "/cluster/ha/rules/{rule}") => {
-            send("/cluster/ha/rules", "rule=spread&resources=vm:100&nodes=pve1")
+            send("/cluster/ha/rules", "rule=spread&type=node-affinity&resources=vm:100&nodes=pve1")
         }
         (_, "/cluster/ha/groups/{group}") => send("/cluster/ha/groups", "group=first&nodes=pve1"),
         (_, path) if path.starts_with("/cluster/backup/{id}") => {

@@ -67,6 +67,18 @@ fn parameters_become_what_proxmox_reads() {
 }
 
 #[test]
+fn a_rule_of_high_availability_has_a_type() {
+    let rule =
+        json!({"rule": "db-home", "type": "node-affinity", "resources": "vm:100", "nodes": "pve1,pve2"});
+    let made = parameters(Verb::Post, "/cluster/ha/rules", rule).unwrap();
+    assert!(made.contains(" type=node-affinity"), "{made}");
+    let changed = json!({"type": "resource-affinity", "comment": "x"});
+    assert!(parameters(Verb::Put, "/cluster/ha/rules/far", changed).is_ok());
+    let error = parameters(Verb::Post, "/cluster/ha/rules", json!({"rule": "x"})).unwrap_err();
+    assert!(error.contains("`type` (one of node-affinity, resource-affinity)"), "{error}");
+}
+
+#[test]
 fn a_wrong_parameter_names_what_it_takes() {
     const CONFIG: &str = "/nodes/pve1/qemu/101/config";
     for (params, expected) in [

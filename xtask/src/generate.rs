@@ -105,7 +105,11 @@ fn item(name: &str, method: &Value) -> Result<String> {
 
 /// Gathers the parameters of a schema and of its alternatives; what only an alternative demands is optional.
 fn collect<'a>(schema: &'a Value, alternative: bool, into: &mut BTreeMap<&'a str, (&'a Value, bool)>) {
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let properties = properties.map(|(name, property)| (name.as_str(), property));
+    // The property that says which of the alternatives it is stands beside them.
+    let chooses = schema["type-property"].as_str().zip(schema.get("type-property-schema"));
+    for (name, property) in properties.chain(chooses) {
         let optional = alternative || property["optional"].as_i64() == Some(1);
         into.entry(name).or_insert((property, optional));
     }
@@ -197,4 +201,31 @@ fn check(list: &[Value]) -> Result<String> {
         Some("perm-modify") => format!("ModifyPermissions({:?})", word(1).context("no path")?),
         other => bail!("check {other:?}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_chooses_between_alternatives_is_a_parameter() {
+        let kind = json!({"type": "string", "enum": ["a", "b"]});
+        let first = json!({"properties": {"nodes": {"type": "string", "optional": 0}}});
+        let second = json!({"properties": {"affinity": {"type": "string", "optional": 0}}});
+        let rule = json!({"properties": {"rule": {"type": "string", "optional": 0}}});
+        let method = json!({
+            "method": "POST",
+            "path": "/rules",
+            "permissions": {"user": "all"},
+            "parameters": {"allOf": [rule, {"oneOf": [first, second], "type-property": "type", "type-property-schema": kind}]},
+        });
+        let item = item("POST_RULES", &method).unwrap();
+        assert!(item.contains(r#"name: "type", kind: Enum(&["a", "b"]), optional: false"#), "{item}");
+        for (name, optional) in [("rule", false), ("nodes", true), ("affinity", true)] {
+            let line = item.lines().find(|line| line.contains(&format!("name: {name:?}"))).unwrap();
+            assert!(line.contains(&format!("optional: {optional}")), "{line}");
+        }
+    }
 }

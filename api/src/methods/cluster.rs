@@ -683,7 +683,8 @@ pub static POST_CLUSTER_HA_RULES: Method = Method { verb: Verb::Post, path: "/cl
     Param { name: "nodes", kind: String { format: "pve-ha-node-list", pattern: "", min: None, max: None }, optional: true },
     Param { name: "resources", kind: String { format: "pve-ha-resource-id-list", pattern: "", min: None, max: None }, optional: true },
     Param { name: "rule", kind: String { format: "pve-configid", pattern: "", min: None, max: None }, optional: false },
-    Param { name: "strict", kind: Boolean, optional: true },] };
+    Param { name: "strict", kind: Boolean, optional: true },
+    Param { name: "type", kind: Enum(&["node-affinity", "resource-affinity"]), optional: false },] };
 /// `POST /cluster/ha/status/arm-ha`
 pub static POST_CLUSTER_HA_STATUS_ARM_HA: Method = Method { verb: Verb::Post, path: "/cluster/ha/status/arm-ha", open: false, token: true, permission: Permission::Check { check: Perm { path: "/", privileges: &["Sys.Console"], any: false, only_with: None }, prose: false }, params: &[] };
 /// `POST /cluster/ha/status/disarm-ha`
@@ -1120,7 +1121,8 @@ pub static PUT_CLUSTER_HA_RULES_RULE: Method = Method { verb: Verb::Put, path: "
     Param { name: "nodes", kind: String { format: "pve-ha-node-list", pattern: "", min: None, max: None }, optional: true },
     Param { name: "resources", kind: String { format: "pve-ha-resource-id-list", pattern: "", min: None, max: None }, optional: true },
     Param { name: "rule", kind: String { format: "pve-configid", pattern: "", min: None, max: None }, optional: false },
-    Param { name: "strict", kind: Boolean, optional: true },] };
+    Param { name: "strict", kind: Boolean, optional: true },
+    Param { name: "type", kind: Enum(&["node-affinity", "resource-affinity"]), optional: false },] };
 /// `PUT /cluster/jobs/realm-sync/{id}`
 pub static PUT_CLUSTER_JOBS_REALM_SYNC_ID: Method = Method { verb: Verb::Put, path: "/cluster/jobs/realm-sync/{id}", open: false, token: true, permission: Permission::Check { check: All(&[Perm { path: "/access/realm/{realm}", privileges: &["Realm.AllocateUser"], any: false, only_with: None }, Perm { path: "/access/groups", privileges: &["User.Modify"], any: false, only_with: None }]), prose: true }, params: &[
     Param { name: "comment", kind: String { format: "", pattern: "", min: None, max: Some(512) }, optional: true },

@@ -228,14 +228,14 @@ fn relocate(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     Ok(json!({ "sid": sid, "requested-node": node }).into())
 }
 
-/// Rules are told apart by what they have: nodes, or none.
-fn kind_of_rule(rule: &Map<String, Value>) -> &'static str {
-    if rule.contains_key("nodes") { "node-affinity" } else { "resource-affinity" }
+/// What a rule of each type has to have.
+fn part_of_rule(kind: &str) -> &'static str {
+    if kind == "node-affinity" { "nodes" } else { "affinity" }
 }
 
 fn rule_row(name: &str, rule: &Map<String, Value>) -> Value {
     let mut row = Value::Object(rule.clone());
-    add(&mut row, json!({ "rule": name, "type": kind_of_rule(rule) }));
+    add(&mut row, json!({ "rule": name }));
     row
 }
 
@@ -264,7 +264,12 @@ fn add_rule(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     if world.ha.rules.contains_key(&name) {
         return Err(Failure::internal(format!("HA rule '{name}' already defined")));
     }
-    let rule = options(call, &["rule", "type"]);
+    for part in ["resources", part_of_rule(call.params.text("type"))] {
+        if !call.params.has(part) {
+            return Err(Failure::parameter(part, "property is missing and it is not optional"));
+        }
+    }
+    let rule = options(call, &["rule"]);
     let listed = call.params.text("resources").split([',', ';', ' ']).filter(|sid| !sid.is_empty());
     for sid in listed {
         if world.guest_of_sid(sid).and_then(|id| world.guests.get(&id)).is_none_or(|g| g.ha.is_none()) {

@@ -104,7 +104,9 @@ fn jobs(world: &mut World) {
     world.jobs.insert("backup-nightly".into(), object(nightly));
     world.jobs.insert("backup-monthly".into(), object(monthly));
     if world.guests.contains_key(&100) && world.nodes.len() > 1 {
-        let home = json!({ "resources": "vm:100", "nodes": "pve1,pve2", "comment": "close to its clients" });
+        let home = json!({
+            "type": "node-affinity", "resources": "vm:100", "nodes": "pve1,pve2", "comment": "close to its clients",
+        });
         world.ha.rules.insert("db-home".into(), object(home));
     }
 }

@@ -43,14 +43,22 @@ fn guests_are_managed_and_let_go() {
 fn rules_say_where_guests_belong() {
     let api = Api::demo();
     let there = api.get("/cluster/ha/rules");
-    api.post("/cluster/ha/rules", "rule=db-near&resources=vm:100&nodes=pve1,pve2&strict=1");
+    let near = "rule=db-near&resources=vm:100&nodes=pve1,pve2&strict=1";
+    assert!(api.refused("POST", "/cluster/ha/rules", near).contains("type"));
+    let far = "rule=far&type=resource-affinity&resources=vm:100";
+    assert!(api.refused("POST", "/cluster/ha/rules", far).contains("affinity"));
+    api.post("/cluster/ha/rules", &format!("{near}&type=node-affinity"));
     let made = api.get("/cluster/ha/rules/db-near");
     assert_eq!((&made["type"], &made["nodes"]), (&"node-affinity".into(), &"pve1,pve2".into()));
     assert!(
-        api.refused("POST", "/cluster/ha/rules", "rule=other&resources=vm:101&affinity=negative")
-            .contains("unmanaged")
+        api.refused(
+            "POST",
+            "/cluster/ha/rules",
+            "rule=other&type=resource-affinity&resources=vm:101&affinity=negative"
+        )
+        .contains("unmanaged")
     );
-    api.put("/cluster/ha/rules/db-near", "disable=1&delete=strict");
+    api.put("/cluster/ha/rules/db-near", "type=node-affinity&disable=1&delete=strict");
     let changed = api.get("/cluster/ha/rules/db-near");
     assert_eq!((&changed["disable"], &changed["strict"]), (&1.into(), &Value::Null));
     api.delete("/cluster/ha/rules/db-near");
