@@ -126,6 +126,21 @@ fn lists_lag_behind_and_the_status_does_not() {
 }
 
 #[test]
+fn which_guests_there_are_is_known_at_once() {
+    let sim = Sim::start(Options { refresh: Duration::from_secs(600), ..Options::instant() }).unwrap();
+    let listed = |vmid: u32| {
+        let rows = get(&sim, "/cluster/resources?type=vm").json();
+        rows["data"].as_array().unwrap().iter().find(|r| r["vmid"] == vmid).cloned()
+    };
+    assert_eq!(listed(900), None);
+    sim.answer("POST", "/api2/json/nodes/pve1/qemu", Some("vmid=900&name=new"));
+    let new = listed(900).unwrap();
+    assert_eq!((&new["node"], &new["status"]), (&"pve1".into(), &"unknown".into()));
+    sim.answer("DELETE", "/api2/json/nodes/pve1/qemu/900", None);
+    assert_eq!(listed(900), None);
+}
+
+#[test]
 fn faults_spoil_answers_in_their_ways() {
     let sim = sim();
     let spoiled = |kind: FaultKind| {

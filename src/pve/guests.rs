@@ -9,7 +9,6 @@ use serde_json::Value;
 use crate::cx::{Call, Cx};
 use crate::error::Error;
 use crate::foreign;
-use crate::nearest::distance;
 use crate::pve::ids::{NodeName, Vmid};
 use crate::pve::nodes::Offline;
 use crate::pve::resources::{self, Figure, Resource};
@@ -140,8 +139,7 @@ impl Guest {
 /// Finds a guest anywhere in the cluster, with one request.
 ///
 /// # Errors
-/// [`Error::NotFound`] with the nearest ids; [`Error::Arguments`] if it is not on the node that was
-/// named; [`Error::Failed`] if its node is offline.
+/// [`Error::NotFound`]; [`Error::Arguments`] if it is not on the node that was named; [`Error::Failed`] if its node is offline.
 pub fn locate(cx: &Cx<'_>, vmid: Vmid, on: Option<&NodeName>) -> Result<Guest, Error> {
     let reply = resources::fetch(cx)?;
     find(&resources::rows(&reply)?, vmid, on)
@@ -172,7 +170,7 @@ pub fn find(rows: &[Resource<'_>], vmid: Vmid, on: Option<&NodeName>) -> Result<
 /// The guest of this id among the rows of `/cluster/resources`.
 ///
 /// # Errors
-/// [`Error::NotFound`] with the nearest ids.
+/// [`Error::NotFound`].
 pub fn among(vmid: Vmid, rows: &[Resource<'_>]) -> Result<Guest, Error> {
     let found = rows.iter().find(|row| row.is_guest() && row.guest_id() == Some(vmid));
     let row = found.ok_or_else(|| missing(vmid, rows))?;
@@ -186,28 +184,15 @@ pub fn among(vmid: Vmid, rows: &[Resource<'_>]) -> Result<Guest, Error> {
     })
 }
 
+/// No other id is offered: one that differs by a digit is another guest, and what was meant for this one could
+/// be done to it.
 fn missing(vmid: Vmid, rows: &[Resource<'_>]) -> Error {
-    let wanted = vmid.to_string();
-    let mut near: Vec<(usize, Vmid, &str)> = rows
-        .iter()
-        .filter(|row| row.is_guest())
-        .filter_map(|row| {
-            let id = row.guest_id()?;
-            Some((distance(&wanted, &id.to_string()), id, &*row.name))
-        })
-        .collect();
-    let visible = !near.is_empty();
-    near.retain(|(distance, ..)| *distance == 1);
-    near.sort_unstable();
-    let names: Vec<String> =
-        near.iter().take(3).map(|(_, id, name)| format!("{id} ({})", foreign::name(name))).collect();
-    Error::NotFound(match (visible, names.is_empty()) {
-        (_, false) => format!("There is no guest {vmid}. Did you mean {}?", names.join(" or ")),
-        (true, true) => format!(
+    Error::NotFound(match rows.iter().any(Resource::is_guest) {
+        true => format!(
             "There is no guest {vmid}, or the API token may not see it (`VM.Audit` on `/vms/{vmid}`). \
              `proxmox_get_vms` lists the guests."
         ),
-        (false, true) => format!(
+        false => format!(
             "There is no guest {vmid}: Proxmox VE shows this API token no guest at all. It may lack `VM.Audit`."
         ),
     })

@@ -73,13 +73,20 @@ const LISTED: usize = 8;
 
 fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     let params = Params::read(args)?;
-    let guest = guests::locate(cx, params.vmid, params.node.get())?;
-    params.confirmed(&guest)?;
+    let mut guest = guests::locate(cx, params.vmid, params.node.get())?;
+    if !guest.name.is_empty() {
+        params.confirmed(&guest)?;
+    }
     let snapshots =
         guest.call(&methods::GET_NODES_NODE_QEMU_VMID_SNAPSHOT, &methods::GET_NODES_NODE_LXC_VMID_SNAPSHOT);
     let [config, live, snapshots] = cx.all([Config::call(&guest), guests::live_call(&guest), snapshots]);
     let config = Config::read(config?, &guest)?;
     let live = guests::read_live(&live?, &guest)?;
+    if guest.name.is_empty() {
+        // Of a guest that was just made, the list does not have the name yet.
+        guest.name.clone_from(&live.name);
+        params.confirmed(&guest)?;
+    }
     params.allowed(&guest, &config, &live)?;
     if guest.template {
         no_clones(cx, &guest, &config)?;

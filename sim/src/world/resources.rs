@@ -79,7 +79,7 @@ impl World {
             self.view.at = Some(elapsed);
             self.report_guests();
         }
-        if due || self.view.nodes_stale {
+        if due || self.view.nodes_stale || self.guests_came_or_went() {
             self.view.nodes_stale = false;
             self.view.texts.clear();
             self.view.rows = self.build_rows();
@@ -110,6 +110,18 @@ impl World {
             reports.insert(guest.vmid, text);
         }
         self.view.guests = reports;
+    }
+
+    /// Which guests there are is known at once on all nodes; how they are, when their node reports it.
+    fn guests_came_or_went(&mut self) -> bool {
+        if self.view.guests.keys().eq(self.guests.keys()) {
+            return false;
+        }
+        self.view.guests.retain(|vmid, _| self.guests.contains_key(vmid));
+        for (vmid, guest) in &self.guests {
+            self.view.guests.entry(*vmid).or_insert_with(|| forgotten_row(guest).to_string());
+        }
+        true
     }
 
     fn forgotten(&self, node: &Node) -> bool {

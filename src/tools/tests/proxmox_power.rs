@@ -210,7 +210,7 @@ fn what_cannot_be_started_is_told_before_anything_is_sent() {
         (json!({"action": "start", "vmid": 110}), "Node `pve2` is offline"),
         (json!({"action": "start", "vmid": 9000}), "is a template"),
         (json!({"action": "start", "vmid": 101, "node": "pve2"}), "prod-web-01 (ID: 101) is on node `pve1`, not on `pve2`"),
-        (json!({"action": "start", "vmid": 1011}), "There is no guest 1011. Did you mean 101 (prod-web-01)?"),
+        (json!({"action": "start", "vmid": 1011}), "There is no guest 1011, or the API token may not see it"),
         (json!({"action": "start", "vmid": 5555}), "`VM.Audit` on `/vms/5555`"),
     ] {
         let script = world();
