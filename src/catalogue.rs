@@ -54,13 +54,21 @@ pub fn resume(transport: &dyn Transport, now_ms: u64, continuation: &str) -> Res
     Ok(step(tool, go_on(tool, transport, now_ms, state)?))
 }
 
-/// Whether there is a tool of this name that knows these arguments: what an answer offers as the next call
-/// has to be one.
+/// Whether there is a tool of this name that takes these arguments, and lacks none: what an answer offers as the
+/// next call has to be one. Tried out on a cluster that never answers.
+#[cfg(test)]
 pub(crate) fn takes(name: &str, arguments: &Value) -> bool {
-    find(name).is_ok_and(|(tool, alias)| {
-        let args = Args::parse(&arguments.to_string());
-        args.is_ok_and(|args| alias.is_some() || args.only(tool.params).is_ok())
-    })
+    struct Silence;
+    impl Transport for Silence {
+        fn send_all(
+            &self,
+            requests: &[crate::cx::Request],
+        ) -> Vec<Result<crate::cx::Response, crate::cx::SendError>> {
+            requests.iter().map(|_| Err(crate::cx::SendError::Timeout)).collect()
+        }
+    }
+    let called = call(&Silence, 0, name, &arguments.to_string());
+    !matches!(called, Err(Error::Arguments(_) | Error::UnknownTool(_)))
 }
 
 /// The tool that a continuation is of; nothing where it is none.

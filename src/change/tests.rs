@@ -15,7 +15,7 @@ fn change() -> Change {
         .fact("Storage", "local-lvm")
         .before("memory", "2048")
         .loses("The disk's content.")
-        .undo("proxmox_configure", json!({"vmid": 101}))
+        .undo("proxmox_configure", json!({"vmid": 101, "memory": 2048}))
         .warning("It is slow.")
         .extra(json!({"stage": 1}))
 }
@@ -54,7 +54,11 @@ fn a_report_says_what_was_and_how_to_put_it_back() {
     ] {
         assert!(output.text.contains(line), "{line}: {}", output.text);
     }
-    assert!(output.text.contains(r#"`proxmox_configure` with `{"vmid":101}`"#), "{}", output.text);
+    assert!(
+        output.text.contains(r#"`proxmox_configure` with `{"vmid":101,"memory":2048}`"#),
+        "{}",
+        output.text
+    );
     crate::testing::validate(&SHAPE, &output.data);
     let Outcome::Done(output) = change().unchanged() else { panic!("it is over") };
     assert_eq!(output.data["changed"], false);

@@ -15,7 +15,8 @@ fn finding(severity: Severity, code: &'static str, says: &str, mut ids: Vec<u32>
     ids.sort_unstable();
     let about = text::count(ids.len(), "guest");
     (!ids.is_empty()).then(|| {
-        Finding::new(severity, code, about, says).guests(ids).next("proxmox_backup_coverage", json!({}))
+        let of = if let [only] = ids.as_slice() { json!({"vmid": only}) } else { json!({}) };
+        Finding::new(severity, code, about, says).guests(ids).next("proxmox_list_backups", of)
     })
 }
 
@@ -29,7 +30,8 @@ pub fn without_job(answer: &Value, guests: &[&Resource<'_>]) -> Option<Finding> 
         .collect();
     let without = |row: &&&Resource<'_>| row.vmid.whole().is_some_and(|vmid| listed.contains(&vmid));
     let ids = guests.iter().filter(without).filter_map(|row| row.guest_id()).map(|id| id.number()).collect();
-    finding(Severity::Warning, "backup-no-job", "in no backup job", ids)
+    let found = finding(Severity::Warning, "backup-no-job", "in no backup job", ids)?;
+    Some(found.read("/cluster/backup-info/not-backed-up"))
 }
 
 /// Guests without a backup on the storages that were asked, and those whose newest one is old.

@@ -29,6 +29,9 @@ pub fn quorum(status: &Value, rows: &[Resource<'_>]) -> Vec<Finding> {
     Vec::new()
 }
 
+/// Where the API says how high availability is.
+pub(super) const HA: &str = "/cluster/ha/status/current";
+
 /// High availability (`GET /cluster/ha/status/current`): guests in error, nodes whose agent is silent.
 pub fn high_availability(answer: &Value, rows: &[Resource<'_>]) -> Vec<Finding> {
     let text =
@@ -43,9 +46,7 @@ pub fn high_availability(answer: &Value, rows: &[Resource<'_>]) -> Vec<Finding> 
         if kind == "service" && matches!(state.as_str(), "error" | "fence" | "recovery") {
             let says = format!("high availability is in state {}", foreign::state(&state));
             let about = format!("HA guest {}", text(entry, "sid"));
-            found.push(
-                Finding::new(Severity::Critical, "ha-error", about, says).next("proxmox_ha", json!({})),
-            );
+            found.push(Finding::new(Severity::Critical, "ha-error", about, says).read(HA));
         }
         if kind == "lrm" && text(entry, "status").contains("old timestamp") && online(&node) {
             let says = "the node is online, but its HA agent (`pve-ha-lrm`) is silent";
@@ -62,7 +63,7 @@ pub fn ha_states<'r>(guests: impl Iterator<Item = &'r Resource<'r>>) -> Option<F
         guests.filter(broken).filter_map(|row| row.guest_id()).map(|id| id.number()).collect();
     let says = format!("high availability gave up on {}", text::count(ids.len(), "guest"));
     let finding = Finding::new(Severity::Critical, "ha-error", "guests", says);
-    (!ids.is_empty()).then(|| finding.guests(ids).next("proxmox_ha", json!({})))
+    (!ids.is_empty()).then(|| finding.guests(ids).read(HA))
 }
 
 /// Replication of a node's guests (`GET /nodes/{node}/replication`).
@@ -85,7 +86,7 @@ pub fn replication(node: &str, answer: &Value, now: u64) -> Vec<Finding> {
         let about = format!("replication {id} of node {node}");
         Finding::new(Severity::Warning, "replication-failed", about, says)
             .count(usize::try_from(fails).unwrap_or(usize::MAX))
-            .next("proxmox_get_node_info", json!({"node": node, "topic": "replication"}))
+            .read(format!("/nodes/{node}/replication"))
     };
     rows.iter().filter(failed).map(finding).collect()
 }
@@ -114,7 +115,7 @@ pub fn certificates(node: &str, answer: &Value, now: u64) -> Vec<Finding> {
             Finding::new(severity, code, about, says)
                 .on(dates::date(end))
                 .measured(seconds(days), seconds(warning), "days")
-                .next("proxmox_get_node_info", json!({"node": node, "topic": "certificates"})),
+                .read(format!("/nodes/{node}/certificates/info")),
         )
     };
     rows.iter().filter_map(finding).collect()
@@ -169,6 +170,7 @@ mod tests {
             {"type": "lrm", "node": "n1", "status": "n1 (old timestamp - dead?, x)"},
         ]);
         let found = high_availability(&answer, &rows);
+        assert_eq!(found[0].datum()["next"], format!("proxmox_read_api {{\"path\":\"{HA}\"}}"));
         let codes: Vec<_> = found.iter().map(|finding| (finding.code, finding.about.as_str())).collect();
         assert_eq!(
             codes,

@@ -19,6 +19,7 @@ use crate::text;
 const CPU: f64 = 0.9;
 /// Part of the memory in use, and of a container's root disk.
 const MEMORY: f64 = 0.95;
+const GIB: f64 = 1_073_741_824.0;
 const DISK: Limits = Limits { warning: 0.9, critical: 0.97 };
 /// Pressure (PSI): part of the last hour in which something had to wait, in percent.
 const PRESSURE: f64 = 10.0;
@@ -99,7 +100,7 @@ pub fn state(guest: &Guest, current: &Value, tasks: &[Entry]) -> Vec<Finding> {
                 "ha-error",
                 format!("high availability is in state {}", foreign::state(ha)),
             )
-            .next("proxmox_ha", json!({})),
+            .read(super::cluster::HA),
         );
     }
     found.extend(room(guest, current).into_iter().filter(|_| status == "running"));
@@ -169,10 +170,12 @@ fn room(guest: &Guest, current: &Value) -> Vec<Finding> {
     let disk = share("disk", "maxdisk").filter(|_| container);
     if let Some((used, (severity, limit))) = disk.and_then(|used| Some((used, DISK.judge(used)?))) {
         let says = format!("root disk {} used", text::percent(used));
+        let more = figure(current, "maxdisk").map_or(1.0, |all| (all / 4.0 / GIB).ceil().max(1.0));
+        let grow = json!({"vmid": guest.vmid.number(), "action": "grow", "disk": "rootfs", "size": format!("+{more}G")});
         found.push(
             Finding::new(severity, "disk-full", about(guest), says)
                 .measured(used, limit, "fraction")
-                .next("proxmox_disk", json!({"vmid": guest.vmid.number()})),
+                .next("proxmox_disk", grow),
         );
     }
     found

@@ -15,7 +15,7 @@ fn guest(kind: GuestKind) -> Guest {
 
 fn tasks(list: &[(&str, u64, &str)]) -> Vec<Entry> {
     let row = |(kind, ago, exit): &(&str, u64, &str)| {
-        let mut row = json!({"upid": "UPID:x", "node": "pve1", "type": kind, "id": "101", "user": "ann@pve",
+        let mut row = json!({"upid": "UPID:pve1:00000001:00000001:6B02B3BE:vzdump:101:ann@pve:", "node": "pve1", "type": kind, "id": "101", "user": "ann@pve",
             "starttime": NOW - ago, "status": exit});
         if !exit.is_empty() {
             row["endtime"] = (NOW - ago).into();
@@ -90,6 +90,11 @@ fn memory_balloon_and_disk_are_judged_at_their_limits() {
     );
     assert_eq!(room(GuestKind::Container, figures(1, 97)), [("disk-full", Severity::Critical)]);
     assert_eq!(room(GuestKind::Vm, figures(95, 99)), [("memory-full", Severity::Info)]);
+    let large =
+        json!({"status": "running", "disk": 33 * 1_073_741_824_u64, "maxdisk": 34 * 1_073_741_824_u64});
+    let full = state(&guest(GuestKind::Container), &large, &[]);
+    let next = full[0].datum()["next"].as_str().unwrap().to_owned();
+    assert!(next.ends_with(r#""action":"grow","disk":"rootfs","size":"+9G"}"#), "{next}");
     let balloon = |left: u32| json!({"status": "running", "maxmem": 100, "balloon": left});
     assert!(room(GuestKind::Vm, balloon(90)).is_empty());
     assert_eq!(room(GuestKind::Vm, balloon(89)), [("ballooned", Severity::Warning)]);

@@ -216,7 +216,7 @@ impl<'l, 'r> Look<'l, 'r> {
         for node in tasks::cut(&tasks, self.now) {
             self.report.gaps.note(
                 &format!("failed tasks of {node}"),
-                "only its last 25 tasks are listed, and they are all of today; `proxmox_history` shows more",
+                "only its last 25 tasks are listed, and they are all of today; `proxmox_get_tasks` with `node` shows more",
             );
         }
         self.report.add(tasks::failed(&tasks, self.now));
@@ -297,7 +297,7 @@ impl<'l, 'r> Look<'l, 'r> {
         holders.truncate(HOLDERS);
         if left > 0 {
             let part = format!("backups on {}", text::count(left, "more storage"));
-            self.report.gaps.note(&part, "`proxmox_backup_coverage` asks them");
+            self.report.gaps.note(&part, "`proxmox_list_backups` with `storage` asks one");
         }
         holders.into_iter().map(|holder| (Ask::Backups(holder.storage.to_owned()), holder.call)).collect()
     }

@@ -85,7 +85,7 @@ mod tests {
     const NOW: u64 = 1_795_340_000;
 
     fn task(id: &str, ago: u64, exit: &str) -> Value {
-        let mut row = json!({"upid": "UPID:x", "node": "pve1", "type": "vzdump", "id": id, "user": "root@pam",
+        let mut row = json!({"upid": "UPID:pve1:00000001:00000001:6B02B3BE:vzdump:101:ann@pve:", "node": "pve1", "type": "vzdump", "id": id, "user": "root@pam",
             "starttime": NOW - ago, "status": exit});
         if !exit.is_empty() {
             row["endtime"] = (NOW - ago + 5).into();

@@ -33,11 +33,10 @@ pub fn updates(node: &str, answer: &Value) -> Option<Finding> {
         says += ", a kernel among them";
     }
     let severity = if security > 0 || rows.len() >= MANY { Severity::Warning } else { Severity::Info };
-    let next = json!({"node": node, "topic": "updates"});
     Some(
         Finding::new(severity, "updates-pending", format!("node {node}"), says)
             .count(rows.len())
-            .next("proxmox_get_node_info", next),
+            .read(format!("/nodes/{node}/apt/update")),
     )
 }
 
@@ -84,11 +83,7 @@ pub fn clocks(answers: &[(String, Value)]) -> Vec<Finding> {
         let drift = (time - middle).abs();
         let says = format!("clock {} from that of the others", text::duration(drift));
         let finding = Finding::new(Severity::Warning, "clock-drift", format!("node {node}"), says);
-        (drift > DRIFT).then(|| {
-            finding
-                .measured(drift, DRIFT, "seconds")
-                .next("proxmox_get_node_info", json!({"node": node, "topic": "time"}))
-        })
+        (drift > DRIFT).then(|| finding.measured(drift, DRIFT, "seconds").read(format!("/nodes/{node}/time")))
     };
     times.iter().filter_map(off).collect()
 }

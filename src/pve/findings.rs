@@ -3,7 +3,6 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::catalogue;
 use crate::data::Data;
 use crate::error::{By, Denial, Error, Need};
 use crate::foreign;
@@ -59,6 +58,9 @@ pub struct Finding {
     next: Option<(&'static str, Map<String, Value>)>,
 }
 
+/// The tool that reads what no other tool of the usual ones shows.
+const READ_API: &str = "proxmox_read_api";
+
 /// How many guests a finding names.
 const NAMED: usize = 8;
 
@@ -107,16 +109,22 @@ impl Finding {
     /// With the call that shows more or does something about it. `arguments`: an object. A call with a name
     /// that Proxmox could not have given is left out.
     pub fn next(self, tool: &'static str, arguments: Value) -> Finding {
-        debug_assert!(catalogue::takes(tool, &arguments), "{tool} {arguments}");
         let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:@!+/".contains(c));
         let arguments = if let Value::Object(map) = arguments { map } else { Map::new() };
         let usable = arguments.values().filter_map(Value::as_str).all(plain);
         Finding { next: usable.then_some((tool, arguments)), ..self }
     }
 
+        #[cfg(test)]
+        assert!(!usable || is_listed(tool, &arguments), "{tool} {arguments:?}");
     /// The tool of the call that shows more.
     pub fn next_tool(&self) -> Option<&'static str> {
         self.next.as_ref().map(|(tool, _)| *tool)
+    /// With what the API itself says about it as what shows more.
+    pub fn read(self, path: impl Into<String>) -> Finding {
+        self.next(READ_API, json!({"path": path.into()}))
+    }
+
     }
 
     fn call(&self) -> Option<String> {
@@ -169,6 +177,13 @@ impl Finding {
 /// With three decimals, which is more than any of the limits needs.
 fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
+/// Whether a model that has the usual tools can make this call.
+#[cfg(test)]
+fn is_listed(tool: &str, arguments: &Map<String, Value>) -> bool {
+    let known = crate::catalogue::tool(tool).is_some_and(|tool| tool.toolset.by_default());
+    known && crate::catalogue::takes(tool, &Value::Object(arguments.clone()))
+}
+
 }
 
 const FINDING: Shape = Shape::Object(&[
