@@ -107,7 +107,8 @@ impl Denial {
             By::Host if self.needs.is_empty() => "not granted".to_owned(),
             By::Host => format!("not granted: needs {needs} (`{}`)", self.grants()),
             By::Proxmox(_) if !self.needs.is_empty() => {
-                format!("the API token lacks {needs} (`{}`)", self.pveum())
+                let command = self.pveum().map(|line| format!(" (`{line}`)")).unwrap_or_default();
+                format!("the API token lacks {needs}{command}")
             }
             By::Proxmox(words) | By::Login(words) => {
                 format!("Proxmox VE refused: {}", foreign::words(words, 200))
@@ -123,23 +124,27 @@ impl Denial {
         self.joined(|need| format!("--grant {}@{}", need.privilege, need.path), " ")
     }
 
-    fn pveum(&self) -> String {
+    /// The command that gives the token what it lacks; nothing where no role is known that has it.
+    fn pveum(&self) -> Option<String> {
         let line = |need: &Need| {
-            let role = role_with(&need.privilege);
-            format!("pveum acl modify {} --tokens 'USER@REALM!TOKEN' --roles {role}", need.path)
+            let role = role_with(&need.privilege)?;
+            Some(format!("pveum acl modify {} --tokens 'USER@REALM!TOKEN' --roles {role}", need.path))
         };
-        self.joined(line, " && ")
+        let lines: Option<Vec<String>> = self.needs.iter().map(line).collect();
+        lines.map(|lines| lines.join(" && "))
     }
 }
 
 /// The built-in role with this privilege that allows least besides: first in what is more than
 /// auditing, then in number.
-fn role_with(privilege: &str) -> &'static str {
+fn role_with(privilege: &str) -> Option<&'static str> {
     let beyond_audit = |role: &&proxmox_api::privileges::Role| {
         (role.privileges.iter().filter(|name| !name.ends_with(".Audit")).count(), role.privileges.len())
     };
     let holders = ROLES.iter().filter(|role| role.privileges.contains(&privilege));
-    holders.min_by_key(beyond_audit).map_or("Administrator", |role| role.name)
+    // Proxmox VE 8 has one privilege for all of the guest agent, and the same role has it.
+    let of_8 = (privilege == "VM.Monitor").then_some("PVEVMAdmin");
+    holders.min_by_key(beyond_audit).map(|role| role.name).or(of_8)
 }
 
 impl fmt::Display for Denial {
@@ -159,12 +164,13 @@ impl fmt::Display for Denial {
                 if self.needs.is_empty() {
                     return Ok(());
                 }
-                write!(
-                    f,
-                    " The token lacks {needs}. An administrator of Proxmox VE can run `{}` \
-                     (for the token's user too, if the user lacks it).",
-                    self.pveum()
-                )
+                write!(f, " The token lacks {needs}. An administrator of Proxmox VE can ")?;
+                match self.pveum() {
+                    Some(line) => write!(f, "run `{line}` (for the token's user too, if the user lacks it)."),
+                    None => {
+                        f.write_str("give the token a role that has it (`pveum role list`), and its user.")
+                    }
+                }
             }
             By::Login(words) => write!(
                 f,
@@ -243,9 +249,17 @@ mod tests {
             ("Sys.Audit", "PVEAuditor"),
             ("VM.PowerMgmt", "PVEVMUser"),
             ("VM.GuestAgent.Unrestricted", "PVEVMAdmin"),
+            ("VM.Monitor", "PVEVMAdmin"),
             ("Sys.Modify", "Administrator"),
         ] {
-            assert_eq!(role_with(privilege), role);
+            assert_eq!(role_with(privilege), Some(role));
         }
+        let needs = vec![Need { privilege: "VM.New".to_owned(), path: "/vms/101".to_owned() }];
+        let denial = Denial { by: By::Proxmox("no".to_owned()), request: "GET /x".to_owned(), needs };
+        assert_eq!(denial.brief(), "the API token lacks VM.New on /vms/101");
+        assert!(
+            denial.to_string().ends_with("a role that has it (`pveum role list`), and its user."),
+            "{denial}"
+        );
     }
 }
