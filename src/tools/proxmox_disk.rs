@@ -223,9 +223,14 @@ impl Work<'_> {
             .change("💽", &key)
             .fact("Size", size)
             .fact("Storage", &storage)
-            .undo("proxmox_remove_disk", json!({"vmid": self.guest.vmid.number(), "disk": key.as_str()}));
+            // A disk that a running VM has cannot be destroyed at once.
+            .undo("proxmox_disk", self.detaching(&key));
         let change = self.mounted(change);
         self.make(&self.config.edit().set(key.as_str(), text), change)
+    }
+
+    fn detaching(&self, key: &DiskKey) -> serde_json::Value {
+        json!({"vmid": self.guest.vmid.number(), "action": "detach", "disk": key.as_str()})
     }
 
     fn attach(&self, unused: &Disk) -> Result<Outcome, Error> {
@@ -234,7 +239,7 @@ impl Work<'_> {
         let change = self
             .change("💽", &key)
             .fact("Volume", foreign::code(unused.volume(), 120))
-            .undo("proxmox_disk", json!({"vmid": self.guest.vmid.number(), "action": "detach", "disk": key.as_str()}));
+            .undo("proxmox_disk", self.detaching(&key));
         let change = self.mounted(change);
         self.make(&self.config.edit().set(key.as_str(), text), change)
     }

@@ -10,7 +10,7 @@ use crate::foreign;
 use crate::pve::admin::HaId;
 use crate::pve::guests::{self, Guest};
 use crate::pve::ids::{NodeName, Vmid};
-use crate::tool::{Args, Hidden, Outcome, Tool, Toolset, Whole};
+use crate::tool::{Args, Argument, Hidden, Outcome, Tool, Toolset, Whole};
 
 crate::words! {
     /// What to do.
@@ -144,9 +144,21 @@ fn text(row: &Value, key: &str) -> Option<String> {
     }
 }
 
-/// A value as it is given again on the way back: numbers as numbers.
-fn again(text: &str) -> Value {
-    text.parse::<u32>().map_or_else(|_| foreign::block(text).into(), Value::from)
+/// A value as it is given again on the way back: numbers as numbers, words as words.
+fn again(name: &str, text: &str) -> Value {
+    let is_text = matches!(name, "comment" | "state");
+    let number = text.parse::<u32>().ok().filter(|_| !is_text);
+    number.map_or_else(|| foreign::block(text).into(), Value::from)
+}
+
+/// What Proxmox VE takes where an option is not set.
+fn usual(name: &str) -> Option<&'static str> {
+    match name {
+        "state" => Some("started"),
+        "max_restart" | "max_relocate" | "failback" => Some("1"),
+        "comment" => Some(""),
+        _ => None,
+    }
 }
 
 /// Those of the options that are not so already.
@@ -191,16 +203,18 @@ impl Work<'_> {
         let mut change = self.change();
         for (name, _) in &differing {
             let before = text(row, name);
-            change = change.before(name, before.as_deref().map_or("not set".to_owned(), |text| foreign::words(text, 200)));
-            if let Some(before) = before {
-                back.insert((*name).to_owned(), again(&before));
-            }
+            let usual = usual(name).unwrap_or_default();
+            let said = match &before {
+                Some(text) => foreign::words(text, 200),
+                None if usual.is_empty() => "not set".to_owned(),
+                None => format!("not set, which is {usual}"),
+            };
+            change = change.before(name, said);
+            back.insert((*name).to_owned(), again(name, before.as_deref().unwrap_or(usual)));
         }
-        if !back.is_empty() {
-            back.insert("vmid".to_owned(), self.guest.vmid.number().into());
-            back.insert("action".to_owned(), "update".into());
-            change = change.undo("proxmox_ha", back);
-        }
+        back.insert("vmid".to_owned(), self.guest.vmid.number().into());
+        back.insert("action".to_owned(), "update".into());
+        let change = change.undo("proxmox_ha", back);
         let call = Call::of(&methods::PUT_CLUSTER_HA_RESOURCES_SID).at("sid", self.id);
         let call = differing.iter().fold(call, |call, (name, value)| call.with(*name, value.as_str()));
         let call = call.with_some("digest", text(row, "digest"));
@@ -213,7 +227,10 @@ impl Work<'_> {
         for name in OPTIONS {
             let Some(before) = text(row, name) else { continue };
             change = change.before(name, foreign::words(&before, 200));
-            back.insert((*name).to_owned(), again(&before));
+            if *name == "state" && State::read(&Value::from(before.as_str())).is_none() {
+                continue;
+            }
+            back.insert((*name).to_owned(), again(name, &before));
         }
         back.insert("vmid".to_owned(), self.guest.vmid.number().into());
         back.insert("action".to_owned(), "add".into());

@@ -31,7 +31,11 @@ fn a_new_disk_takes_a_free_key_and_the_storage_of_the_first() {
     let output = finish(&TOOL, &demo, json!({"vmid": 101, "action": "add", "size": "512M"})).unwrap();
     assert!(output.text.starts_with("💽 Disk `scsi1` of prod-web-01 (ID: 101)\n"), "{}", output.text);
     assert_eq!(key(&demo, VM, "scsi1"), "ceph-prod:vm-101-disk-1,size=512M");
-    assert_eq!(output.data["undo"]["tool"], "proxmox_remove_disk");
+    assert_eq!(output.data["undo"]["tool"], "proxmox_disk");
+    // The VM runs all the while.
+    let undo: Value = serde_json::from_str(output.data["undo"]["arguments"].as_str().unwrap()).unwrap();
+    finish(&TOOL, &demo, undo).unwrap();
+    assert_eq!(demo.get("/nodes/pve1/qemu/101/config")["scsi1"], Value::Null);
     let taken = run(&TOOL, &demo, json!({"vmid": 101, "action": "add", "disk": "scsi0", "size": "1G"}));
     let error = taken.unwrap_err().to_string();
     assert!(error.contains("has a `scsi0` already"), "{error}");

@@ -38,6 +38,24 @@ fn what_differs_is_changed_with_the_digest() {
 }
 
 #[test]
+fn what_was_not_set_is_put_back_as_well() {
+    let demo = Demo::new();
+    let undo_of = |output: &crate::tool::Output| -> Value {
+        serde_json::from_str(output.data["undo"]["arguments"].as_str().unwrap()).unwrap()
+    };
+    let change = json!({"vmid": 100, "action": "update", "failback": false, "comment": "4711"});
+    let output = finish(&TOOL, &demo, change).unwrap();
+    assert!(output.text.contains("failback = not set, which is 1"), "{}", output.text);
+    assert_eq!(managed(&demo, "vm:100")["failback"].to_string().trim_matches('"'), "0");
+    finish(&TOOL, &demo, undo_of(&output)).unwrap();
+    assert_eq!(managed(&demo, "vm:100")["failback"].to_string().trim_matches('"'), "1");
+    let digits = finish(&TOOL, &demo, json!({"vmid": 100, "action": "update", "comment": "4711"})).unwrap();
+    let taken_out = finish(&TOOL, &demo, json!({"vmid": 100, "action": "remove"})).unwrap();
+    finish(&TOOL, &demo, undo_of(&taken_out)).unwrap();
+    assert_eq!(managed(&demo, "vm:100")["comment"].to_string().trim_matches('"'), "4711", "{}", digits.text);
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused() {
     let demo = Demo::new();
     for (arguments, expected) in [
