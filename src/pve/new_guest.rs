@@ -10,7 +10,7 @@ use proxmox_api::methods::{
 };
 use serde_json::Value;
 
-pub use self::network::{Address, Bridge, Card, Vlan};
+pub use self::network::{Address, Bridge, Card, Vlan, has_bridge};
 pub use self::texts::{GuestName, PoolId};
 use crate::change::Change;
 use crate::cx::{Call, Cx};
@@ -244,7 +244,7 @@ fn look_around(cx: &Cx<'_>, wanted: &Wanted<'_>, notes: &mut Notes) -> Result<St
     }
     if let Some(bridge) = wanted.bridge {
         match next() {
-            Ok(list) => network::check(&list, bridge, &notes.node)?,
+            Ok(list) => has_bridge(&list, bridge, &notes.node)?,
             Err(error) => {
                 notes.warnings.push(format!("The bridge `{bridge}` was not checked: {}", error.brief()))
             }

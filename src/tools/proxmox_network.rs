@@ -1,15 +1,17 @@
 //! `proxmox_network`: adds, changes and removes network cards of a guest.
 
 use proxmox_api::methods;
+use serde_json::Value;
 
 use crate::change::{self, Change, How};
-use crate::cx::Cx;
+use crate::cx::{Call, Cx};
 use crate::error::Error;
 use crate::foreign;
 use crate::pve::config::{Config, Edit};
 use crate::pve::edits;
 use crate::pve::guests::{self, Guest, GuestKind};
 use crate::pve::ids::{NodeName, Vmid};
+use crate::pve::new_guest::has_bridge;
 use crate::pve::network::{Address4, Address6, Bridge, Card, Gateway, Mac, Model, NetKey, Rate, free_name};
 use crate::tool::{Alias, Args, Hidden, Outcome, Tool, Toolset, Whole};
 
@@ -85,6 +87,7 @@ pub static TOOL: Tool = Tool {
         &methods::GET_CLUSTER_RESOURCES,
         &methods::GET_NODES_NODE_QEMU_VMID_CONFIG,
         &methods::GET_NODES_NODE_LXC_VMID_CONFIG,
+        &methods::GET_NODES_NODE_NETWORK,
         &methods::PUT_NODES_NODE_QEMU_VMID_CONFIG,
         &methods::PUT_NODES_NODE_LXC_VMID_CONFIG,
         &methods::GET_NODES_NODE_QEMU_VMID_PENDING,
@@ -104,7 +107,13 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     params.complete()?;
     let guest = guests::locate(cx, params.vmid, params.node.get())?;
     params.suits(&guest)?;
-    let config = Config::fetch(cx, &guest)?;
+    let mut calls = vec![Config::call(&guest)];
+    calls.extend(params.bridge.as_ref().map(|_| bridges(&guest)));
+    let mut replies = cx.replies(calls).into_iter().map(|reply| reply?.data());
+    let config = replies.next().unwrap_or_else(|| Err(Error::Defect("no answer".to_owned())))?;
+    let config = Config::read(config, &guest)?;
+    let unchecked = params.bridge.as_ref().zip(replies.next());
+    let unchecked = unchecked.map(|(bridge, list)| checked(bridge, list, &guest)).transpose()?.flatten();
     let (key, edit) = match (params.action, &params.net) {
         (Action::Add, _) => params.add(&guest, &config)?,
         (Action::Update, Some(key)) => {
@@ -121,9 +130,24 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
         (_, None) => return Err(Error::Defect("a card without its key".to_owned())),
     };
     let change = Change::new(format!("🔌 Network card `{key}` of {guest}")).guest(&guest);
-    let change = edit.described(change.fact("Action", params.action.word()), &guest);
+    let mut change = edit.described(change.fact("Action", params.action.word()), &guest);
+    if let Some(warning) = unchecked {
+        change = change.warning(warning);
+    }
     let how = How { wait: params.wait, dry_run: params.dry_run };
     edits::apply(cx, &guest, &config, &edit, change, how)
+}
+
+fn bridges(guest: &Guest) -> Call {
+    Call::of(&methods::GET_NODES_NODE_NETWORK).at("node", &guest.node).with("type", "any_bridge")
+}
+
+/// Refuses a bridge that the node does not have; a warning where that could not be found out.
+fn checked(bridge: &Bridge, list: Result<Value, Error>, guest: &Guest) -> Result<Option<String>, Error> {
+    match list {
+        Ok(list) => has_bridge(&list, &bridge.0, &guest.node).map(|()| None),
+        Err(error) => Ok(Some(format!("The bridge `{}` was not checked: {}", bridge.0, error.brief()))),
+    }
 }
 
 impl Params {

@@ -152,7 +152,10 @@ impl Argument for IpAddr {
 
 /// Whether the node has the bridge; `list` is that of `GET /nodes/{node}/network`. An empty list says
 /// that none may be seen.
-pub(super) fn check(list: &Value, bridge: &str, node: &NodeName) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::NotFound`], with those that it has.
+pub fn has_bridge(list: &Value, bridge: &str, node: &NodeName) -> Result<(), Error> {
     let names = || list.as_array().into_iter().flatten().filter_map(|row| row.get("iface")?.as_str());
     if names().next().is_none() || names().any(|name| name == bridge) {
         return Ok(());
@@ -209,9 +212,9 @@ mod tests {
     fn a_bridge_that_is_not_there_is_named() {
         let node = NodeName::parse("pve1").unwrap();
         let list = json!([{"iface": "vmbr0", "type": "bridge"}, {"iface": "vnet1", "type": "vnet"}]);
-        assert_eq!(check(&list, "vnet1", &node), Ok(()));
-        assert_eq!(check(&json!([]), "vmbr9", &node), Ok(()));
-        let error = check(&list, "vmbr9", &node).unwrap_err().to_string();
+        assert_eq!(has_bridge(&list, "vnet1", &node), Ok(()));
+        assert_eq!(has_bridge(&json!([]), "vmbr9", &node), Ok(()));
+        let error = has_bridge(&list, "vmbr9", &node).unwrap_err().to_string();
         assert!(error.contains("Did you mean `vmbr0`?") && error.contains("vmbr0, vnet1"), "{error}");
     }
 

@@ -67,18 +67,18 @@ fn a_containers_card_has_addresses() {
     finish(
         &TOOL,
         &demo,
-        json!({"vmid": 102, "action": "add", "bridge": "vmbr1", "ip": "10.9.0.5/24", "gateway": "10.9.0.1", "ip6": "auto", "mac": MAC}),
+        json!({"vmid": 102, "action": "add", "bridge": "vmbr0", "ip": "10.9.0.5/24", "gateway": "10.9.0.1", "ip6": "auto", "mac": MAC}),
     )
     .unwrap();
-    assert_eq!(card(&demo, CT, "net1"), format!("name=eth1,bridge=vmbr1,hwaddr={MAC},ip=10.9.0.5/24,ip6=auto,gw=10.9.0.1"));
+    assert_eq!(card(&demo, CT, "net1"), format!("name=eth1,bridge=vmbr0,hwaddr={MAC},ip=10.9.0.5/24,ip6=auto,gw=10.9.0.1"));
     finish(&TOOL, &demo, json!({"vmid": 102, "action": "update", "net": "net1", "ip": "dhcp"})).unwrap();
-    assert_eq!(card(&demo, CT, "net1"), format!("name=eth1,bridge=vmbr1,hwaddr={MAC},ip=dhcp,ip6=auto"));
+    assert_eq!(card(&demo, CT, "net1"), format!("name=eth1,bridge=vmbr0,hwaddr={MAC},ip=dhcp,ip6=auto"));
 }
 
 #[test]
 fn a_removed_card_can_be_put_back() {
     let demo = Demo::new();
-    finish(&TOOL, &demo, json!({"vmid": 102, "action": "add", "bridge": "vmbr1"})).unwrap();
+    finish(&TOOL, &demo, json!({"vmid": 102, "action": "add", "bridge": "vmbr0"})).unwrap();
     let old = card(&demo, CT, "net1");
     let output = finish(&TOOL, &demo, json!({"vmid": 102, "action": "remove", "net": "net1"})).unwrap();
     assert_eq!(card(&demo, CT, "net1"), "none");
@@ -96,7 +96,8 @@ fn what_cannot_be_meant_is_refused_without_a_change() {
         (json!({"vmid": 101, "action": "remove"}), "`net` is missing"),
         (json!({"vmid": 101, "action": "update", "net": "net0"}), "Nothing to change"),
         (json!({"vmid": 101, "action": "remove", "net": "net0", "bridge": "vmbr1"}), "are for `update`"),
-        (json!({"vmid": 101, "action": "update", "net": "net7", "bridge": "vmbr1"}), "has no `net7`. It has `net0`"),
+        (json!({"vmid": 101, "action": "update", "net": "net7", "bridge": "vmbr0"}), "has no `net7`. It has `net0`"),
+        (json!({"vmid": 101, "action": "update", "net": "net0", "bridge": "vmbr77"}), "has no bridge `vmbr77`"),
         (json!({"vmid": 101, "action": "add", "bridge": "vmbr0", "ip": "dhcp"}), "\"ipconfig0\""),
         (json!({"vmid": 102, "action": "add", "bridge": "vmbr0", "model": "e1000"}), "only VMs have a `model`"),
         (json!({"vmid": 102, "action": "add", "bridge": "vmbr0", "gateway": "fd00::1"}), "an IPv4 address"),
