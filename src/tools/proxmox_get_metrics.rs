@@ -114,7 +114,12 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     let subject = match (params.vmid, &params.storage) {
         (Some(vmid), _) => of_guest(cx, vmid, &params)?,
         (None, Some(storage)) => of_storage(cx, storage, params.node.as_ref())?,
-        (None, None) => of_node(cx, params.node.as_ref())?,
+        (None, None) => of_node(cx, params.node.as_ref()).map_err(|error| match error {
+            Error::Arguments(text) if params.node.is_none() => {
+                Error::Arguments(format!("Figures of what? Give `vmid`, `storage` or `node`. {text}"))
+            }
+            error => error,
+        })?,
     };
     let call = subject
         .call

@@ -237,13 +237,13 @@ fn answer(params: &Params, tasks: Vec<Entry>, missing: &Missing, recent: bool, n
     Ok(Outcome::done(text, data.into()))
 }
 
-/// A row of the text; a task that runs or failed is named in full, to look at it.
+/// A row of the text; a task that runs, failed or warned is named in full, to look at it.
 fn line(task: &Entry, now: u64) -> String {
     let took = text::duration(f64::from(u32::try_from(task.seconds(now)).unwrap_or(u32::MAX)));
     let how = match task.went {
         Went::Running => format!("RUNNING for {took} {}", task.shown()),
         Went::Failed => format!("FAILED: {} {}", foreign::words(&task.exit, 120), task.shown()),
-        Went::Warned => format!("{} in {took}", foreign::words(&task.exit, 40)),
+        Went::Warned => format!("{} in {took} {}", foreign::words(&task.exit, 40), task.shown()),
         Went::Well => format!("OK in {took}"),
     };
     let words = [&task.kind, &task.id, &task.node, &task.user].map(|text| foreign::words(text, 60));

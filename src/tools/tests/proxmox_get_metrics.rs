@@ -58,6 +58,12 @@ fn what_cannot_be_asked_is_explained() {
 }
 
 #[test]
+fn what_figures_can_be_of_is_said_where_nothing_is_named() {
+    let error = run(&TOOL, &Demo::new(), json!({})).unwrap_err().to_string();
+    assert!(error.contains("Give `vmid`, `storage` or `node`.") && error.contains("pve1"), "{error}");
+}
+
+#[test]
 fn no_figures_is_an_answer() {
     let script = storages().data("GET /nodes/b/storage/local/rrddata?timeframe=day", json!([{"time": 60}]));
     let output = finish(&TOOL, &script, json!({"storage": "local", "node": "b"})).unwrap();

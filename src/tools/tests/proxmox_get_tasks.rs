@@ -27,7 +27,7 @@ fn what_runs_and_what_failed_is_named_in_full() {
     assert!(rows[0].contains("| 103 | pve1 | root@pam!mcp | RUNNING for 3m 0s `UPID:pve1:00000003:"), "{}", rows[0]);
     assert!(rows[1].ends_with("| OK in 5s |"), "{}", rows[1]);
     assert!(rows[2].contains("FAILED: got timeout `UPID:"), "{}", rows[2]);
-    assert!(rows[3].ends_with("WARNINGS: 2 in 5s |"), "{}", rows[3]);
+    assert!(rows[3].contains("WARNINGS: 2 in 5s `UPID:"), "{}", rows[3]);
     assert_eq!((&output.data["running"], &output.data["failed"], &output.data["total"]), (&json!(1), &json!(1), &json!(4)));
     assert_eq!(output.data["tasks"][2]["error"], "got timeout");
     assert!(output.text.contains("4 recent tasks: 1 running, 1 failed"), "{}", output.text);
