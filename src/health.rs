@@ -3,6 +3,7 @@
 
 pub mod backups;
 pub mod cluster;
+pub mod codes;
 pub mod diagnosis;
 pub mod guests;
 pub mod nodes;

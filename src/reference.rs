@@ -1,6 +1,7 @@
-//! `docs/tools.md` and `docs/prompts.md`: the reference of all tools, prompts and resources, written from their
-//! declarations. Tests compare the files with them; `cargo xtask docs` writes them anew.
+//! `docs/tools.md`, `docs/findings.md` and `docs/prompts.md`: the reference of all tools, codes of findings, prompts
+//! and resources, written from their declarations. Tests compare the files with them; `cargo xtask docs` writes them anew.
 
+mod findings;
 mod methods;
 mod prompts;
 

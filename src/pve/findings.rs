@@ -72,6 +72,9 @@ impl Finding {
         about: impl AsRef<str>,
         says: impl Into<String>,
     ) -> Finding {
+        // The tests of findings as such call them by a letter.
+        #[cfg(test)]
+        assert!(code.len() == 1 || crate::health::codes::knows(code, severity), "{code}, {severity:?}");
         Finding {
             severity,
             code,
@@ -112,19 +115,19 @@ impl Finding {
         let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:@!+/".contains(c));
         let arguments = if let Value::Object(map) = arguments { map } else { Map::new() };
         let usable = arguments.values().filter_map(Value::as_str).all(plain);
+        #[cfg(test)]
+        assert!(!usable || is_listed(tool, &arguments), "{tool} {arguments:?}");
         Finding { next: usable.then_some((tool, arguments)), ..self }
     }
 
-        #[cfg(test)]
-        assert!(!usable || is_listed(tool, &arguments), "{tool} {arguments:?}");
-    /// The tool of the call that shows more.
-    pub fn next_tool(&self) -> Option<&'static str> {
-        self.next.as_ref().map(|(tool, _)| *tool)
     /// With what the API itself says about it as what shows more.
     pub fn read(self, path: impl Into<String>) -> Finding {
         self.next(READ_API, json!({"path": path.into()}))
     }
 
+    /// The tool of the call that shows more.
+    pub fn next_tool(&self) -> Option<&'static str> {
+        self.next.as_ref().map(|(tool, _)| *tool)
     }
 
     fn call(&self) -> Option<String> {
@@ -174,9 +177,6 @@ impl Finding {
     }
 }
 
-/// With three decimals, which is more than any of the limits needs.
-fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
 /// Whether a model that has the usual tools can make this call.
 #[cfg(test)]
 fn is_listed(tool: &str, arguments: &Map<String, Value>) -> bool {
@@ -184,6 +184,9 @@ fn is_listed(tool: &str, arguments: &Map<String, Value>) -> bool {
     known && crate::catalogue::takes(tool, &Value::Object(arguments.clone()))
 }
 
+/// With three decimals, which is more than any of the limits needs.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 const FINDING: Shape = Shape::Object(&[
