@@ -26,6 +26,7 @@ mod original;
 mod oversight;
 mod prompts;
 mod protocol;
+mod release;
 mod resources;
 mod secrets;
 mod settings;
