@@ -19,6 +19,20 @@ fn a_guest_is_gone_and_what_is_lost_is_said() {
     assert_eq!(demo.changes(), ["DELETE /nodes/pve2/lxc/108"]);
 }
 
+/// The list knows that it is there, and not yet what it is called.
+#[test]
+fn a_guest_that_was_just_made_is_confirmed_by_its_name() {
+    let refresh = std::time::Duration::from_secs(600);
+    let demo = Demo::of(proxmox_sim::Options { refresh, ..proxmox_sim::Options::instant() });
+    assert!(!is_there(&demo, 900));
+    demo.0.answer("POST", "/api2/json/nodes/pve1/qemu", Some("vmid=900&name=fresh"));
+    let error = run(&TOOL, &demo, json!({"vmid": 900, "confirm": "900"})).unwrap_err().to_string();
+    assert!(error.contains("guest 900 is called “fresh”"), "{error}");
+    let output = finish(&TOOL, &demo, json!({"vmid": 900, "confirm": "fresh"})).unwrap();
+    assert!(output.text.starts_with("🗑️ Delete fresh (ID: 900)\n"), "{}", output.text);
+    assert!(!is_there(&demo, 900));
+}
+
 #[test]
 fn a_running_guest_is_stopped_first_where_that_is_wanted() {
     let demo = Demo::new();
