@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderName, Request, Response, StatusCode};
+use http::{HeaderName, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use proxmox_api::Method;
 use proxmox_gate::{Denied, Gate, Permit, RawRequest, Scope, Verdict};
@@ -304,9 +304,9 @@ impl Boundary {
         if let Some(watch) = &self.watch {
             watch.look_for_task(method, &body);
         }
-        let body = match status {
-            StatusCode::OK => self.gate.filter(method, &body, pools).map(Bytes::from).unwrap_or(body),
-            _ => body,
+        let body = match status.is_success() {
+            true => self.gate.filter(method, &body, pools).map(Bytes::from).unwrap_or(body),
+            false => body,
         };
         response
             .header(CONTENT_LENGTH, body.len())
