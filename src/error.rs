@@ -5,7 +5,7 @@ mod denial;
 use std::fmt;
 
 pub use self::denial::{By, Denial, Need};
-pub(crate) use self::denial::{named_need, needs};
+pub(crate) use self::denial::{named_need, needed, needs};
 use crate::foreign;
 use crate::pve::quirks::Quirk;
 

@@ -92,6 +92,8 @@ impl Argument for Cursor {
 
 /// What the line that leads on and the cursor in data take, in bytes.
 const FOOTER: usize = 140;
+/// What the link to all rows takes, which stands beside the first of several pages.
+pub const LINK: usize = 280;
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +128,7 @@ impl<T> Page<T> {
     }
 
     /// The page that begins at `cursor` and holds as many rows as cost at most `budget` together, with the
-    /// line that leads on if some are left, but one row at least; with a `limit`, that many.
+    /// line and the link that lead on if some are left, but one row at least; with a `limit`, that many.
     ///
     /// # Errors
     /// As [`Page::of`].
@@ -144,7 +146,7 @@ impl<T> Page<T> {
             rest += cost(row);
             rest <= budget
         });
-        let mut left = if all_fit { budget } else { budget.saturating_sub(FOOTER) };
+        let mut left = if all_fit { budget } else { budget.saturating_sub(FOOTER + LINK) };
         let fits = |row: &&T| {
             let rest = left.checked_sub(cost(row));
             left = rest.unwrap_or(left);
@@ -205,8 +207,8 @@ mod tests {
         assert!(Page::of(vec![1], 10, Some(Cursor { rows: 1, within: 0 })).is_err());
         let rows = vec![500_usize, 300, 900, 100];
         let page = |limit, budget| Page::fitting(rows.clone(), limit, None, budget, |row| *row).unwrap();
-        assert_eq!(page(None, 800 + FOOTER).rows, [500, 300]);
-        assert_eq!(page(None, 799 + FOOTER).rows, [500]);
+        assert_eq!(page(None, 800 + FOOTER + LINK).rows, [500, 300]);
+        assert_eq!(page(None, 799 + FOOTER + LINK).rows, [500]);
         assert_eq!((page(None, 1).rows.len(), page(None, 1800).next), (1, None));
         assert_eq!(page(Some(3), 1).rows, [500, 300, 900]);
         let second = Page::fitting(rows, None, Some(Cursor { rows: 2, within: 0 }), 999, |row| *row).unwrap();

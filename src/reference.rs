@@ -60,8 +60,12 @@ fn tools_page() -> String {
     for set in ORDER {
         let members: Vec<&Tool> =
             tools::ALL.iter().map(|(_, tool)| *tool).filter(|tool| tool.toolset == *set).collect();
-        let listed = if set.by_default() { "listed by default" } else { "listed when chosen" };
-        write!(page, "\n## `{}` ({} tools, {listed})\n", set.word(), members.len()).unwrap();
+        let (heading, listed) = match set {
+            Toolset::ByName => ("In no toolset".to_owned(), "each listed where `--tools` names it"),
+            _ if set.by_default() => (format!("`{}`", set.word()), "listed by default"),
+            _ => (format!("`{}`", set.word()), "listed when chosen"),
+        };
+        write!(page, "\n## {heading} ({} tools, {listed})\n", members.len()).unwrap();
         for tool in members {
             page += &section(tool);
         }

@@ -3,6 +3,7 @@
 
 mod check;
 pub mod find;
+pub mod present;
 pub mod show;
 pub mod words;
 

@@ -132,7 +132,7 @@ impl Transport for Altered<'_> {
 /// What a host in basic mode does not let out: reads that need more than auditing guests and storages.
 pub(crate) fn basic_mode(request: &str) -> Option<Sent> {
     let path = request.split([' ', '?']).nth(1).unwrap_or_default();
-    let ends = ["/status", "/time", "/apt/update", "/agent/info"].iter().any(|end| path.ends_with(end));
+    let ends = ["/status", "/time", "/apt/update", "/agent/get-fsinfo"].iter().any(|end| path.ends_with(end));
     let node = path.starts_with("/nodes/") && ends;
     let cluster = ["/cluster/status", "/cluster/ha", "/cluster/backup", "/cluster/log"];
     (node || cluster.iter().any(|start| path.starts_with(start))).then_some(Err(SendError::Denied))

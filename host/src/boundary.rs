@@ -148,6 +148,7 @@ pub(crate) struct Boundary {
     leave: Option<Leave>,
     rehearsal: Option<Arc<Gate>>,
     watch: Option<Arc<Watch>>,
+    describes: bool,
     in_flight: Arc<Semaphore>,
 }
 
@@ -171,6 +172,7 @@ impl Boundary {
             leave: None,
             rehearsal: None,
             watch: None,
+            describes: false,
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
         }
     }
@@ -178,6 +180,11 @@ impl Boundary {
     /// The same for a call that may do more than is granted after a person agreed.
     pub(crate) fn with_leave(self, leave: Leave) -> Self {
         Self { leave: Some(leave), ..self }
+    }
+
+    /// The same for a tool that only reads, if so: it may ask about requests that it could not make.
+    pub(crate) fn describing(self, describes: bool) -> Self {
+        Self { describes, ..self }
     }
 
     /// The same, under the operator's eyes.

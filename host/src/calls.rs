@@ -262,7 +262,7 @@ impl Tools {
         if let Err(message) = consent.fits(name, arguments, approvals::now()) {
             return over("denied", message);
         }
-        let call = Call::new(entry.scope(arguments), consent, eyes);
+        let call = Call::new(entry.scope(arguments), consent, eyes).describing(entry);
         let text = Value::Object(arguments.clone()).to_string();
         let mut step = self.step(&call, Step::Call(name, &text)).await;
         loop {
@@ -308,7 +308,8 @@ impl Tools {
         let _permit = self.engine.turn().await;
         let (gate, wide, egress) = (self.gate.clone(), self.wide.clone(), self.egress.clone());
         let leave = Leave::new(gate, wide, egress, call.consent.clone()).watched(call.eyes.clone());
-        let boundary = self.boundary(&call.scope, &call.ledger).with_leave(leave).watched(call.eyes.clone());
+        let boundary = self.boundary(&call.scope, &call.ledger).describing(call.describes);
+        let boundary = boundary.with_leave(leave).watched(call.eyes.clone());
         match step {
             Step::Call(name, arguments) => self.engine.call_tool(boundary, name, arguments).await,
             Step::Resume(continuation) => self.engine.resume(boundary, continuation).await,
@@ -330,7 +331,7 @@ impl Tools {
         let text = Value::Object(arguments.clone()).to_string();
         let _permit = self.engine.turn().await;
         let wide = self.wide.as_ref().unwrap_or(&self.gate).clone();
-        let boundary = self.boundary(&scope, &ledger).rehearsing(wide);
+        let boundary = self.boundary(&scope, &ledger).describing(entry.only_reads()).rehearsing(wide);
         let ended = self.engine.call_tool(boundary, name, &text).await;
         let mut ledger = take(&ledger);
         let rehearsed = std::mem::take(&mut ledger.rehearsed);
@@ -364,11 +365,17 @@ struct Call {
     ledger: Arc<Mutex<Ledger>>,
     consent: Arc<Consent>,
     eyes: Arc<Watch>,
+    describes: bool,
 }
 
 impl Call {
     fn new(scope: Scope, consent: Consent, eyes: Arc<Watch>) -> Self {
-        Self { scope: Arc::new(scope), ledger: Arc::default(), consent: Arc::new(consent), eyes }
+        let (scope, ledger, consent) = (Arc::new(scope), Arc::default(), Arc::new(consent));
+        Self { scope, ledger, consent, eyes, describes: false }
+    }
+
+    fn describing(self, entry: &Entry) -> Self {
+        Self { describes: entry.only_reads(), ..self }
     }
 }
 

@@ -89,6 +89,11 @@ impl Entry {
         Ok(Entry { tool, methods })
     }
 
+    /// Whether it says that it only reads; then it declares nothing else.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.tool.annotations.read_only
+    }
+
     /// What a call with these arguments is about: the tool's declared methods, on the node and the guest that
     /// the arguments name. Where they name one in a way that cannot be read, it is about nothing.
     pub fn scope(&self, arguments: &Map<String, Value>) -> Scope {
@@ -108,7 +113,10 @@ impl Entry {
             scope = match self.named(text("method"), text("path")) {
                 Some((verb, path)) => {
                     let below = path.trim().strip_prefix("/api2/json").unwrap_or(path.trim());
-                    scope.naming(verb, &format!("/{}", below.trim_matches('/')))
+                    let path = format!("/{}", below.trim_matches('/'));
+                    let scope = scope.naming(verb, &path);
+                    // Who changes values looks at what they are.
+                    if verb == Verb::Put { scope.naming(Verb::Get, &path) } else { scope }
                 }
                 None => scope,
             };

@@ -231,7 +231,7 @@ pub struct Options {
     #[arg(long, global = true, value_name = "VMIDS", help_heading = "Permissions")]
     pub vmid_allowlist: Option<String>,
 
-    /// Toolsets to offer, such as `overview,guests`, or `all` [default: all but planning, admin and by-name]
+    /// Toolsets to offer, such as `overview,guests`, or `all` of them [default: all but planning and admin]
     #[arg(long, global = true, value_name = "NAMES", help_heading = "Tools")]
     pub toolsets: Option<String>,
     /// Tools to offer, beside --toolsets if that is given, else alone

@@ -9,7 +9,7 @@ use crate::settings::{SettingsError, Sources, boolean, wrong};
 
 /// What stands for all toolsets.
 const ALL: &str = "all";
-/// The toolset of tools that are chosen by their own names alone.
+/// What the component calls the group of tools that are chosen by their own names alone; it is no toolset.
 const BY_NAME: &str = "by-name";
 
 /// The operator's choice of tools.
@@ -60,6 +60,12 @@ impl Selection {
     pub fn check(&self, catalogue: &Catalogue) -> Result<(), SettingsError> {
         let known = toolsets(catalogue);
         for name in self.toolsets.iter().flatten() {
+            if name == BY_NAME {
+                return wrong(format!(
+                    "`{BY_NAME}` is no toolset: these tools are listed each by its name, with --tools NAME. They are {}.",
+                    chosen_by_name(catalogue).join(", ")
+                ));
+            }
             if name != ALL && !known.contains(&name.as_str()) {
                 return wrong(format!(
                     "There is no toolset `{name}`. --toolsets takes some of {}, or {ALL}.",
@@ -111,10 +117,16 @@ impl Selection {
     }
 }
 
-/// The toolsets, in the order in which they come.
+/// The tools that are in no toolset.
+fn chosen_by_name(catalogue: &Catalogue) -> Vec<&str> {
+    let all = catalogue.entries().iter().filter(|entry| entry.tool.toolset == BY_NAME);
+    all.map(|entry| entry.tool.name.as_str()).collect()
+}
+
+/// The toolsets, in the order of their names.
 pub fn toolsets(catalogue: &Catalogue) -> Vec<&str> {
     let mut known: Vec<&str> = Vec::new();
-    for entry in catalogue.entries() {
+    for entry in catalogue.entries().iter().filter(|entry| entry.tool.toolset != BY_NAME) {
         if !known.contains(&entry.tool.toolset.as_str()) {
             known.push(&entry.tool.toolset);
         }
@@ -161,6 +173,7 @@ mod tests {
             tool("look", "overview", true, true),
             tool("change", "guests", true, false),
             tool("export", "planning", false, true),
+            tool("rare", BY_NAME, false, true),
         ];
         Catalogue::new(tools).unwrap()
     }
@@ -184,20 +197,24 @@ mod tests {
     fn what_nobody_chose_is_not_listed_and_works_by_name() {
         let (listed, admitted) = of(&[]);
         assert_eq!(listed, ["look", "change"]);
-        assert_eq!(admitted, ["look", "change", "export"]);
+        assert_eq!(admitted, ["look", "change", "export", "rare"]);
     }
 
     #[test]
     fn what_was_chosen_is_all_there_is() {
         assert_eq!(of(&[("PROXMOX_TOOLSETS", "planning, overview")]).1, ["look", "export"]);
         assert_eq!(of(&[("PROXMOX_TOOLSETS", "all")]).0, ["look", "change", "export"]);
+        assert_eq!(
+            of(&[("PROXMOX_TOOLSETS", "all"), ("PROXMOX_TOOLS", "rare")]).0,
+            ["look", "change", "export", "rare"]
+        );
         assert_eq!(of(&[("PROXMOX_TOOLS", "old_export")]).1, ["export"]);
         assert_eq!(
             of(&[("PROXMOX_TOOLS", "change"), ("PROXMOX_TOOLSETS", "overview")]).1,
             ["look", "change"]
         );
-        assert_eq!(of(&[("PROXMOX_EXCLUDE_TOOLS", "old_look change")]).1, ["export"]);
-        assert_eq!(of(&[("PROXMOX_READ_ONLY", "true")]).1, ["look", "export"]);
+        assert_eq!(of(&[("PROXMOX_EXCLUDE_TOOLS", "old_look change")]).1, ["export", "rare"]);
+        assert_eq!(of(&[("PROXMOX_READ_ONLY", "true")]).1, ["look", "export", "rare"]);
         let flags = Options { read_only: true, toolsets: Some("guests".to_owned()), ..Options::default() };
         assert_eq!(
             select(flags, &[("PROXMOX_TOOLSETS", "all"), ("PROXMOX_READ_ONLY", "no")]).unwrap().1,
@@ -209,6 +226,11 @@ mod tests {
     fn a_name_that_there_is_not_is_said() {
         for (variable, value, expected) in [
             ("PROXMOX_TOOLSETS", "guest", "some of guests, overview, planning, or all"),
+            (
+                "PROXMOX_TOOLSETS",
+                "all,by-name",
+                "is no toolset: these tools are listed each by its name, with --tools NAME. They are rare.",
+            ),
             ("PROXMOX_TOOLS", "chagne", "Did you mean `change`?"),
             ("PROXMOX_EXCLUDE_TOOLS", "lok", "Did you mean `look`?"),
             ("PROXMOX_READ_ONLY", "perhaps", "true or false"),

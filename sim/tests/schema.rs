@@ -117,6 +117,19 @@ const ARGUMENTS: &[(Verb, &str, &str)] = &[
     (Verb::Post, "/cluster/replication", "id=107-0&type=local&target=pve2"),
     (Verb::Put, "/cluster/replication/{id}", "comment=x"),
     (Verb::Put, "/cluster/options", "description=x"),
+    (Verb::Post, "/cluster/notifications/endpoints/sendmail", "name=fresh&mailto=x@example.com"),
+    (Verb::Put, "/cluster/notifications/endpoints/sendmail/{name}", "comment=x"),
+    (Verb::Post, "/cluster/notifications/matchers", "name=fresh&target=known"),
+    (Verb::Put, "/cluster/notifications/matchers/{name}", "comment=x"),
+    (Verb::Post, "/cluster/mapping/pci", "id=fresh&map=node%3Dpve1,path%3D0000:01:00.0,id%3D10de:2230"),
+    (Verb::Post, "/cluster/mapping/usb", "id=fresh&map=node%3Dpve1,id%3D0529:0001"),
+    (Verb::Post, "/cluster/metrics/server/{id}", "type=graphite&server=10.0.0.9&port=2003"),
+    (Verb::Put, "/cluster/metrics/server/{id}", "server=10.0.0.9&port=2004"),
+    (
+        Verb::Get,
+        "/nodes/{node}/storage/{storage}/file-restore/list",
+        "filepath=/&volume=local:backup/vm/101/2026-11-21T02:00:00Z",
+    ),
     (Verb::Post, "/storage", "storage=fresh&type=dir&path=/srv/fresh"),
     (Verb::Put, "/storage/{storage}", "content=iso"),
     (Verb::Post, "/pools", "poolid=fresh"),
@@ -258,6 +271,25 @@ fn prepare(sim: &Sim, method: &Method) {
         (_, path) if path.contains("/replication/{id}") => {
             send("/cluster/replication", "id=107-0&type=local&target=pve2");
         }
+        (
+            _,
+            "/cluster/notifications/endpoints/sendmail/{name}" | "/cluster/notifications/targets/{name}/test",
+        ) => send("/cluster/notifications/endpoints/sendmail", "name=known&mailto=x@example.com"),
+        (_, "/cluster/notifications/matchers/{name}") => {
+            send("/cluster/notifications/matchers", "name=known")
+        }
+        (_, "/cluster/mapping/pci/{id}") => {
+            send("/cluster/mapping/pci", "id=nightly&map=node%3Dpve1,path%3D0000:01:00.0,id%3D10de:2230")
+        }
+        (_, "/cluster/mapping/usb/{id}") => {
+            send("/cluster/mapping/usb", "id=nightly&map=node%3Dpve1,id%3D0529:0001")
+        }
+        (Verb::Get | Verb::Put | Verb::Delete, "/cluster/metrics/server/{id}") => {
+            send("/cluster/metrics/server/nightly", "type=graphite&server=10.0.0.9&port=2003")
+        }
+        (_, "/nodes/{node}/storage/{storage}/file-restore/list") => sim.with_world(|world| {
+            world.storages.iter_mut().find(|storage| storage.name == "local").unwrap().kind = "pbs";
+        }),
         (_, "/cluster/ha/rules/{rule}") => {
             send("/cluster/ha/rules", "rule=spread&type=node-affinity&resources=vm:100&nodes=pve1")
         }

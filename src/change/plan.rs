@@ -68,7 +68,7 @@ impl Request {
             text += &format!("    needs {need}: {}\n", if *granted { "granted" } else { "not granted" });
         }
         match (verdict.allowed, verdict.asks) {
-            (true, _) => text += "    this server allows it\n",
+            (true, _) => text += "    this server allows it; the token's own rights count, too\n",
             (false, true) => text += "    this server would ask a person first\n",
             (false, false) => text += &format!("    {}\n", foreign::line(&verdict.why, 600)),
         }

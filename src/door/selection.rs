@@ -36,10 +36,20 @@ impl Selection {
             excluded: excluded.map(words).unwrap_or_default(),
             read_only,
         };
-        let mut known: Vec<&str> = tools::ALL.iter().map(|(_, tool)| tool.toolset.word()).collect();
+        let is_set = |tool: &Tool| tool.toolset != Toolset::ByName;
+        let mut known: Vec<&str> =
+            tools::ALL.iter().filter(|(_, tool)| is_set(tool)).map(|(_, tool)| tool.toolset.word()).collect();
         known.sort_unstable();
         known.dedup();
         for name in selection.toolsets.iter().flatten() {
+            if name == Toolset::ByName.word() {
+                let named = tools::ALL.iter().filter(|(_, tool)| !is_set(tool)).map(|(name, _)| *name);
+                return Err(format!(
+                    "PROXMOX_TOOLSETS names `{name}`, which is no toolset: these tools are listed each by its name, \
+                     with PROXMOX_TOOLS. They are {}.",
+                    named.collect::<Vec<_>>().join(", ")
+                ));
+            }
             if name != ALL && !known.contains(&name.as_str()) {
                 let known = known.join(", ");
                 return Err(format!("PROXMOX_TOOLSETS names `{name}`; it takes some of {known}, or {ALL}."));
@@ -158,13 +168,18 @@ mod tests {
         assert!(
             !listed(&without).contains(&"proxmox_delete") && listed(&without).contains(&"proxmox_history")
         );
-        assert!(!listed(&without).contains(&"proxmox_pool"), "tools of by-name are chosen by name");
+        assert!(!listed(&without).contains(&"proxmox_pool"), "it is in no toolset, and chosen by its name");
     }
 
     #[test]
     fn what_there_is_not_is_said() {
         let error = Selection::read(Some("guest"), None, None, false).unwrap_err();
         assert!(error.contains("guests, overview") && error.contains("or all"), "{error}");
+        let error = Selection::read(Some("all,by-name"), None, None, false).unwrap_err();
+        assert!(
+            error.contains("is no toolset") && error.contains("proxmox_agent, proxmox_backup_coverage"),
+            "{error}"
+        );
         let error = Selection::read(None, None, Some("proxmox_delet"), false).unwrap_err();
         assert!(error.contains("Did you mean `proxmox_delete`?"), "{error}");
     }

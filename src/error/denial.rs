@@ -57,6 +57,39 @@ pub(crate) fn needs(method: &'static Method, fill: &dyn Fn(&str) -> Option<Strin
     }
 }
 
+/// The same in words for whoever reads them: where a method's parameters decide, it is the least of it, and
+/// where one privilege of many is enough, which one depends on them.
+pub(crate) fn needed(method: &'static Method, fill: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let needs: Vec<String> = needs(method, fill).iter().map(Need::to_string).collect();
+    match rules::decision(method) {
+        Decision::Parameters(_, Check::Perm { path, privileges, any: true, .. }) => {
+            vec![format!("at least one of {} on {}", together(privileges), filled(path, fill))]
+        }
+        Decision::Parameters(..) if !needs.is_empty() => vec![format!("at least {}", needs.join(" and "))],
+        _ => needs,
+    }
+}
+
+/// The names of privileges; many of one kind as `VM.Config.*`.
+fn together(privileges: &[&str]) -> String {
+    let kind = |name: &str| name.rsplit_once('.').map(|(kind, _)| kind.to_owned()).unwrap_or_default();
+    match privileges {
+        [first, rest @ ..] if rest.len() > 3 && rest.iter().all(|name| kind(name) == kind(first)) => {
+            format!("{}.*", kind(first))
+        }
+        _ => privileges.join(", "),
+    }
+}
+
+/// Whether a check counts only where some parameter is given.
+fn is_conditional(check: &Check) -> bool {
+    match check {
+        Check::Perm { only_with, .. } => only_with.is_some(),
+        Check::All(checks) | Check::Any(checks) => checks.iter().any(is_conditional),
+        Check::UserGroup(_) | Check::UserParam(_) | Check::ModifyPermissions(_) => false,
+    }
+}
+
 fn of_check(check: &Check, fill: &dyn Fn(&str) -> Option<String>) -> Vec<Need> {
     match check {
         Check::Perm { path, privileges, any, .. } => {
@@ -72,9 +105,13 @@ fn of_check(check: &Check, fill: &dyn Fn(&str) -> Option<String>) -> Vec<Need> {
         Check::All(checks) => checks.iter().flat_map(|check| of_check(check, fill)).collect(),
         Check::Any(checks) => checks
             .iter()
-            .map(|check| of_check(check, fill))
-            .filter(|needs| !needs.is_empty())
-            .max_by_key(|needs| needs.iter().map(|need| need.path.len()).sum::<usize>())
+            .map(|check| (!is_conditional(check), of_check(check, fill)))
+            .filter(|(_, needs)| !needs.is_empty())
+            .max_by_key(|(always, needs)| {
+                let narrow = needs.iter().map(|need| need.path.len()).sum::<usize>();
+                (*always, narrow, needs.iter().all(|need| need.privilege.ends_with(".Audit")))
+            })
+            .map(|(_, needs)| needs)
             .unwrap_or_default(),
         Check::UserGroup(_) | Check::UserParam(_) | Check::ModifyPermissions(_) => Vec::new(),
     }
@@ -207,6 +244,26 @@ mod tests {
         assert_eq!(needs_of(&methods::GET_NODES_NODE_DISKS_SMART), ["Sys.Audit on /"]);
         assert_eq!(needs_of(&methods::POST_NODES_NODE_QEMU_VMID_STATUS_START), ["VM.PowerMgmt on /vms/101"]);
         assert!(needs_of(&methods::GET_CLUSTER_RESOURCES).is_empty());
+        assert_eq!(needs_of(&methods::POST_NODES_NODE_QEMU), ["VM.Allocate on /vms/101"]);
+        let targets = needs_of(&methods::GET_CLUSTER_NOTIFICATIONS_TARGETS);
+        assert_eq!(targets, ["Mapping.Audit on /mapping/notifications"]);
+        let clone = needs_of(&methods::POST_NODES_NODE_QEMU_VMID_CLONE);
+        assert_eq!(clone, ["VM.Clone on /vms/101", "VM.Allocate on /vms/{newid}"]);
+    }
+
+    #[test]
+    fn where_parameters_decide_it_is_the_least() {
+        for (method, expected) in [
+            (&methods::POST_NODES_NODE_QEMU, "at least VM.Allocate on /vms/101"),
+            (&methods::PUT_NODES_NODE_QEMU_VMID_CONFIG, "at least one of VM.Config.* on /vms/101"),
+            (
+                &methods::POST_NODES_NODE_QEMU_VMID_SNAPSHOT_SNAPNAME_ROLLBACK,
+                "at least one of VM.Snapshot, VM.Snapshot.Rollback on /vms/101",
+            ),
+            (&methods::GET_NODES_NODE_STATUS, "Sys.Audit on /nodes/pve1"),
+        ] {
+            assert_eq!(needed(method, &fill), [expected]);
+        }
     }
 
     #[test]

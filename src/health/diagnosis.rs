@@ -13,6 +13,7 @@ use crate::pve::quirks::Quirk;
 use crate::pve::resources::{Figure, Resource};
 use crate::pve::storages::Storage;
 use crate::pve::trend;
+use crate::table::plain;
 use crate::text;
 
 /// Average use of the processors in the last hour, 0 to 1.
@@ -312,7 +313,7 @@ pub fn setup(guest: &Guest, config: &Value) -> Vec<Finding> {
             ));
         }
     }
-    if guest.kind == GuestKind::Vm && config.get("agent").is_none() && !guest.template {
+    if guest.kind == GuestKind::Vm && !agent_is_on(config) && !guest.template {
         found.push(finding(
             Severity::Info,
             "agent-off",
@@ -320,6 +321,14 @@ pub fn setup(guest: &Guest, config: &Value) -> Vec<Finding> {
         ));
     }
     found
+}
+
+/// Whether the guest agent is turned on: `1`, `1,fstrim_cloned_disks=1` or `enabled=1`.
+fn agent_is_on(config: &Value) -> bool {
+    let text = config.get("agent").map(|value| plain(Some(value))).unwrap_or_default();
+    let flag =
+        properties(&text).into_iter().find(|(key, _)| matches!(*key, "" | "enabled")).map(|(_, flag)| flag);
+    matches!(flag, Some("1" | "yes" | "on" | "true"))
 }
 
 /// The storages of a guest's disks that are full, filling up or not there.

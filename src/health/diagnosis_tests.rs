@@ -128,9 +128,19 @@ fn a_setup_that_is_slow_or_unsafe_is_named() {
     let found: Vec<_> =
         setup(&guest(GuestKind::Vm), &config).into_iter().map(|finding| finding.code).collect();
     assert_eq!(found, ["disk-cache-unsafe", "disk-limited", "disk-bus-slow", "network-emulated"]);
-    let off: Vec<_> =
-        setup(&guest(GuestKind::Vm), &json!({})).into_iter().map(|finding| finding.code).collect();
-    assert_eq!(off, ["agent-off"]);
+    for (config, is_off) in [
+        (json!({}), true),
+        (json!({"agent": "0"}), true),
+        (json!({"agent": 0}), true),
+        (json!({"agent": "enabled=0,fstrim_cloned_disks=1"}), true),
+        (json!({"agent": 1}), false),
+        (json!({"agent": "1,fstrim_cloned_disks=1"}), false),
+        (json!({"agent": "type=virtio,enabled=1"}), false),
+    ] {
+        let found: Vec<_> =
+            setup(&guest(GuestKind::Vm), &config).into_iter().map(|finding| finding.code).collect();
+        assert_eq!(found == ["agent-off"], is_off, "{config}: {found:?}");
+    }
     assert!(
         setup(&guest(GuestKind::Container), &json!({"rootfs": "local:x,size=8G", "mp0": "/mnt/x,mp=/x"}))
             .is_empty()

@@ -47,7 +47,7 @@ pub const CALLS: &[&Method] = &[
     &m::GET_NODES_NODE_STORAGE_STORAGE_CONTENT,
     &m::GET_NODES_NODE_QEMU_VMID_SNAPSHOT,
     &m::GET_NODES_NODE_LXC_VMID_SNAPSHOT,
-    &m::GET_NODES_NODE_QEMU_VMID_AGENT_INFO,
+    &m::GET_NODES_NODE_QEMU_VMID_AGENT_GET_FSINFO,
 ];
 
 /// What a look brought up.
@@ -136,7 +136,7 @@ impl Ask {
             Ask::Trend(_) => ("growth of storages", of("the fullest")),
             Ask::Backups(storage) => ("backups", of(storage)),
             Ask::Snapshots(vmid) => ("snapshots", vmid.to_string()),
-            Ask::Agent(vmid) => ("guest agents", vmid.to_string()),
+            Ask::Agent(vmid) => ("guest agents and file systems", vmid.to_string()),
         }
     }
 }
@@ -330,20 +330,17 @@ impl<'l, 'r> Look<'l, 'r> {
         names.iter().take(REPLICATING).filter_map(ask).collect()
     }
 
-    /// The largest running guests, for what takes a request for each.
+    /// The largest guests, for what takes a request for each, those that run first.
     fn sample(&mut self) -> Vec<(Ask, Call)> {
         let offline = Offline::of(self.rows);
-        let mut running: Vec<&Resource<'_>> = self
-            .guests
-            .iter()
-            .copied()
-            .filter(|row| &*row.status == "running" && !offline.has(&row.node))
-            .collect();
-        running.sort_by_key(|row| (std::cmp::Reverse(row.maxdisk.whole()), row.vmid.whole()));
+        let runs = |row: &Resource<'_>| &*row.status == "running";
+        let mut largest: Vec<&Resource<'_>> =
+            self.guests.iter().copied().filter(|row| !offline.has(&row.node)).collect();
+        largest.sort_by_key(|row| (!runs(row), std::cmp::Reverse(row.maxdisk.whole()), row.vmid.whole()));
         let at = |row: &Resource<'_>| NodeName::parse(&row.node).zip(row.guest_id());
         let call =
             |method, (node, vmid): (NodeName, Vmid)| Call::of(method).at("node", &node).at("vmid", &vmid);
-        let snapshots = running.iter().take(SAMPLE).filter_map(|row| {
+        let snapshots = largest.iter().take(SAMPLE).filter_map(|row| {
             let method = match GuestKind::of(row) {
                 GuestKind::Vm => &m::GET_NODES_NODE_QEMU_VMID_SNAPSHOT,
                 GuestKind::Container => &m::GET_NODES_NODE_LXC_VMID_SNAPSHOT,
@@ -351,18 +348,25 @@ impl<'l, 'r> Look<'l, 'r> {
             let place = at(row)?;
             Some((Ask::Snapshots(place.1.number()), call(method, place)))
         });
-        let agents =
-            running.iter().filter(|row| GuestKind::of(row) == GuestKind::Vm).take(SAMPLE).filter_map(|row| {
-                let place = at(row)?;
-                Some((Ask::Agent(place.1.number()), call(&m::GET_NODES_NODE_QEMU_VMID_AGENT_INFO, place)))
-            });
+        let vms: Vec<_> =
+            largest.iter().filter(|row| runs(row) && GuestKind::of(row) == GuestKind::Vm).collect();
+        // What an agent says of file systems also says that it is there.
+        let agents = vms.iter().take(SAMPLE).filter_map(|row| {
+            let place = at(row)?;
+            Some((Ask::Agent(place.1.number()), call(&m::GET_NODES_NODE_QEMU_VMID_AGENT_GET_FSINFO, place)))
+        });
         let asks: Vec<(Ask, Call)> = snapshots.chain(agents).collect();
-        if running.len() > SAMPLE {
-            let part =
-                format!("snapshots and agents of {}", text::count(self.guests.len() - SAMPLE, "guest"));
-            let reason =
-                format!("a request for each; the {SAMPLE} largest were asked, `proxmox_diagnose` asks one");
-            self.report.gaps.note(&part, reason);
+        for (what, of, all) in
+            [("snapshots", "guest", self.guests.len()), ("agents and file systems", "running VM", vms.len())]
+        {
+            let left = all.saturating_sub(SAMPLE);
+            if left > 0 {
+                let part = format!("{what} of {}", text::count(left, of));
+                let reason = format!(
+                    "a request for each; the {SAMPLE} largest were asked, `proxmox_diagnose` asks one"
+                );
+                self.report.gaps.note(&part, reason);
+            }
         }
         asks
     }
@@ -397,7 +401,7 @@ impl<'l, 'r> Look<'l, 'r> {
                 }
             }
             Ask::Snapshots(vmid) => self.report.add(guests::snapshots(*vmid, &answer?, self.now)),
-            Ask::Agent(vmid) => self.report.add(guests::agent(*vmid, answer)?),
+            Ask::Agent(vmid) => self.report.add(guests::inside(*vmid, answer)?),
             Ask::Backups(_) => {}
         }
         Ok(())

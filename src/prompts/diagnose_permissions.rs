@@ -4,7 +4,7 @@ use proxmox_api::{Method, Verb};
 use serde_json::{Value, json};
 
 use super::{Argument, Given, Piece, Prompt};
-use crate::error::needs;
+use crate::error::{needed, needs};
 use crate::rest::find;
 use crate::tools;
 
@@ -40,7 +40,7 @@ fn write(given: &Given<'_>) -> Vec<Piece> {
     ];
     if !methods.is_empty() {
         let lines: Vec<String> = methods.iter().take(NAMED).map(|method| line(method, given)).collect();
-        pieces.push(Piece::text(format!("Methods of the API that the action needs, with the least each of them needs:\n\n{}", lines.join("\n"))));
+        pieces.push(Piece::text(format!("Methods of the API that the action needs, with what each of them needs:\n\n{}", lines.join("\n"))));
     }
     let whole = methods.iter().filter_map(|method| Some((*method, filled(method, given)?))).take(ASKED);
     pieces.extend(whole.map(|(method, path)| {
@@ -94,8 +94,7 @@ fn methods(action: &str) -> Vec<&'static Method> {
 
 fn line(method: &'static Method, given: &Given<'_>) -> String {
     let of = |name: &str| matches!(name, "vmid" | "node").then(|| given.get(name)).flatten().map(str::to_owned);
-    let needed: Vec<String> = needs(method, &of).iter().map(|need| format!("`{need}`")).collect();
-    format!("- `{method}`: {}", needed.join(" and "))
+    format!("- `{method}`: {}", needed(method, &of).join(" and "))
 }
 
 /// The path with its values, where all are known and could be meant.
@@ -125,7 +124,7 @@ mod tests {
     fn a_tool_or_words_say_what_is_needed() {
         for action in ["proxmox_power", "power", "proxmox_start_vm", "start a vm"] {
             let text = text(NAME, &[("action", action), ("vmid", "101")]);
-            assert!(text.contains("/status/start`: `VM.PowerMgmt on /vms/101`"), "{action}: {text}");
+            assert!(text.contains("/status/start`: VM.PowerMgmt on /vms/101"), "{action}: {text}");
         }
         let text = text(NAME, &[("action", "qwertyuiop")]);
         assert!(!text.contains("Methods of the API"), "{text}");

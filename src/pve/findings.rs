@@ -8,6 +8,7 @@ use crate::error::{By, Denial, Error, Need};
 use crate::foreign;
 use crate::shape::{Field, Shape, always, known};
 use crate::text;
+use crate::view::BUDGET;
 
 crate::words! {
     /// How bad it is.
@@ -166,6 +167,7 @@ impl Finding {
             .always("severity", self.severity.word())
             .always("code", self.code)
             .always("about", self.about.as_str())
+            .always("says", self.says.as_str())
             .known("value", figure.map(|(value, ..)| rounded(value)))
             .known("limit", figure.map(|(_, limit, _)| rounded(limit)))
             .known("unit", figure.map(|(.., unit)| unit))
@@ -193,6 +195,7 @@ const FINDING: Shape = Shape::Object(&[
     always("severity", Shape::Words(&["critical", "warning", "info"])),
     always("code", Shape::Text),
     always("about", Shape::Text),
+    always("says", Shape::Text).about("what is the matter, as Markdown"),
     known("value", Shape::Number).about("measured"),
     known("limit", Shape::Number).about("what it was held against"),
     known("unit", Shape::Text),
@@ -379,6 +382,14 @@ impl Report {
         out + &self.gaps.lines()
     }
 
+    /// How many of the first `most` findings an answer shows whose heading, and what it says besides in data,
+    /// take so many bytes: as many as keep it small, one at least.
+    pub fn fitting(&self, most: usize, besides: usize) -> usize {
+        let size = |shown: usize| self.lines(shown).len() + Value::from(self.data(shown)).to_string().len();
+        let most = most.min(self.findings.len());
+        (1..=most).rev().find(|shown| size(*shown) + besides <= BUDGET).unwrap_or(most.min(1))
+    }
+
     /// The same for data.
     pub fn data(&self, limit: usize) -> Data {
         let rows: Vec<Value> = self.findings.iter().take(limit).map(Finding::datum).collect();
@@ -439,7 +450,21 @@ mod tests {
         );
         let datum = finding.datum();
         assert_eq!((&datum["count"], &datum["value"]), (&json!(2000), &json!(0.123)));
+        assert_eq!(datum["says"], "is so");
         assert_eq!(datum["guests"].as_array().map(Vec::len), Some(NAMED));
+    }
+
+    #[test]
+    fn as_many_are_shown_as_stay_small() {
+        let mut report = Report::default();
+        report.add((0..50).map(|_| {
+            Finding::new(Severity::Info, "x", "node pve1", "so it is. ".repeat(20)).guests(100..200)
+        }));
+        let shown = report.fitting(50, 100);
+        let size = report.lines(shown).len() + Value::from(report.data(shown)).to_string().len();
+        assert!((3_000..=BUDGET - 100).contains(&size), "{shown}: {size}");
+        assert_eq!((report.fitting(2, 100), report.fitting(50, BUDGET)), (2, 1));
+        assert_eq!(Report::default().fitting(50, 0), 0);
     }
 
     #[test]

@@ -11,7 +11,10 @@ use crate::tool::Tool;
 pub(super) fn paragraph(tool: &Tool) -> String {
     let mut text = "\nIt may call:\n\n".to_owned();
     if tool.names_its_call {
-        let which = if tool.destructive { "any method" } else { "any method that only reads" };
+        let which = match tool.destructive {
+            true => "any method; beside a PUT also the GET of its path",
+            false => "any method that only reads",
+        };
         writeln!(text, "- the one method that `method` and `path` name ({which}): what that method needs")
             .unwrap();
     }

@@ -19,8 +19,8 @@ pub enum Toolset {
     Planning,
     /// What administrators of nodes and clusters look at.
     Admin,
-    /// What is seldom needed, and done by the tools of [`Toolset::Api`] as well: listed only where the tool
-    /// itself is chosen.
+    /// None that can be chosen: what is seldom needed, and done by the tools of [`Toolset::Api`] as well, is listed
+    /// only where the tool itself is chosen.
     ByName,
 }
 

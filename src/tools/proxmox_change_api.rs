@@ -7,6 +7,7 @@ use crate::change::{self, Change, How};
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::rest::Target;
+use crate::rest::present::Present;
 use crate::rest::show::View;
 use crate::tool::{Args, Outcome, Tool, Toolset};
 
@@ -59,10 +60,23 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
         Word::Put => Verb::Put,
         Word::Delete => Verb::Delete,
     };
-    let call = Target::find(verb, &params.path)?.call(&params.params.unwrap_or_default())?;
+    let target = Target::find(verb, &params.path)?;
+    let given = params.params.unwrap_or_default();
+    let mut call = target.call(&given)?;
     let request = call.to_string();
     let how = How { wait: params.wait, dry_run: params.dry_run };
     let mut change = Change::new(format!("✏️ `{request}`"));
+    if verb == Verb::Put {
+        match Present::read(cx, target.method, &params.path) {
+            Ok(Some(present)) => {
+                // So that a change made meanwhile is not overwritten.
+                call = call.with_some("digest", present.digest(target.method).filter(|_| !given.contains_key("digest")));
+                change = present.described(change, target.method, &params.path, &given);
+            }
+            Ok(None) => {}
+            Err(why) => change = change.warning(format!("What is there now was not read: {why}")),
+        }
+    }
     if verb == Verb::Delete {
         change = change.loses("What is removed is gone; Proxmox VE keeps no copy.");
     }

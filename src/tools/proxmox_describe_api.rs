@@ -1,11 +1,12 @@
 //! `proxmox_describe_api`: what a method of the API takes and needs.
 
+use proxmox_api::rules::{self, Decision};
 use proxmox_api::{API_DOC, Method, Param, Verb};
 use serde_json::Value;
 
 use crate::cx::{Cx, Verdict};
 use crate::data::Data;
-use crate::error::{Error, needs};
+use crate::error::{Error, needed};
 use crate::foreign;
 use crate::rest::words::{self, Words};
 use crate::rest::{Target, described};
@@ -37,6 +38,8 @@ crate::params! {
 
 /// How many bytes the parameters of one list may take.
 const ROOM: usize = 1_700;
+/// The same where a path takes several verbs: what the lists of all of them may take.
+const SHARED_ROOM: usize = 1_200;
 
 const METHOD: Shape = Shape::Object(&[
     always("method", Shape::Text),
@@ -81,8 +84,9 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
         [one] => Some(words::fetch(cx, one.method)),
         _ => None,
     };
+    let room = if targets.len() == 1 { ROOM } else { SHARED_ROOM / targets.len() };
     let mut descriptions: Vec<Description> =
-        targets.iter().map(|target| Description::of(cx, target, &only)).collect::<Result<_, _>>()?;
+        targets.iter().map(|target| Description::of(cx, target, &only, room)).collect::<Result<_, _>>()?;
     if let ([one], Some(words)) = (descriptions.as_mut_slice(), words) {
         one.words = Some(words.map_err(|error| error.brief()));
     }
@@ -98,12 +102,14 @@ struct Description {
     verdict: Option<Verdict>,
     /// Only these parameters; all if there is none.
     only: Vec<String>,
+    /// How many bytes a list of parameters may take.
+    room: usize,
     words: Option<Result<Words, String>>,
 }
 
 impl Description {
-    fn of(cx: &Cx<'_>, target: &Target, only: &[String]) -> Result<Description, Error> {
-        let needs = needs(target.method, &|name| target.value(name).map(str::to_owned));
+    fn of(cx: &Cx<'_>, target: &Target, only: &[String], room: usize) -> Result<Description, Error> {
+        let needs = needed(target.method, &|name| target.value(name).map(str::to_owned));
         // What it decides by parameters is not known before they are.
         let of_path = |name: &str| target.method.path_params().any(|own| own == name);
         let needs_more = target.method.params.iter().any(|param| !param.optional && !of_path(param.name));
@@ -117,9 +123,10 @@ impl Description {
         }
         Ok(Description {
             method: target.method,
-            needs: needs.iter().map(ToString::to_string).collect(),
+            needs,
             verdict,
             only: only.to_vec(),
+            room,
             words: None,
         })
     }
@@ -144,41 +151,54 @@ impl Description {
             text += &self.list(title, &self.parameters(optional));
         }
         if !self.needs.is_empty() {
-            text += &format!("  • Needs: {}\n", self.needs.join(" and "));
+            let by_parameters = matches!(rules::decision(self.method), Decision::Parameters(..));
+            let why = if by_parameters { format!("; {}", rules::reason(self.method)) } else { String::new() };
+            text += &format!("  • Needs: {}{why}\n", self.needs.join(" and "));
         }
         if !self.method.token {
             text += "  • Only a login may call it, no API token.\n";
         }
         match &self.verdict {
-            Some(verdict) if verdict.allowed => text += "  • This server allows it.\n",
+            Some(verdict) if verdict.allowed => text += "  • This server allows it; the token's own rights count, too.\n",
             Some(verdict) => text += &format!("  • {}\n", foreign::line(&verdict.why, 600)),
             None => {}
         }
         text
     }
 
-    /// Parameters in one line, or, with Proxmox's own words, a line for each as long as there is room.
+    /// Parameters in one line, or, with Proxmox's own words, a line for each, as long as there is room.
     fn list(&self, title: &str, params: &[&'static Param]) -> String {
-        let Some(Ok(words)) = self.words.as_ref().filter(|_| !params.is_empty()) else {
-            let all: Vec<String> = params.iter().map(|param| described(param)).collect();
-            return if all.is_empty() { String::new() } else { format!("  • {title}: {}\n", all.join(", ")) };
-        };
-        let mut text = format!("  • {title}:\n");
-        let mut rest = Vec::new();
+        if params.is_empty() {
+            return String::new();
+        }
+        let words = self.words.as_ref().and_then(|words| words.as_ref().ok());
+        let mut text = if words.is_some() { format!("  • {title}:\n") } else { format!("  • {title}: ") };
+        let mut shown = 0;
         for param in params {
-            let said = words.params.get(param.name).map(String::as_str).unwrap_or_default();
-            let most = if self.only.is_empty() { 140 } else { 600 };
-            let line = format!("    - {}: {}\n", described(param), foreign::words(said, most));
-            if text.len() + line.len() <= ROOM {
-                text += &line;
-            } else {
-                rest.push(format!("`{}`", param.name));
+            let item = match words {
+                Some(words) => {
+                    let said = words.params.get(param.name).map(String::as_str).unwrap_or_default();
+                    let most = if self.only.is_empty() { 140 } else { 600 };
+                    format!("    - {}: {}\n", described(param), foreign::words(said, most))
+                }
+                None if shown == 0 => described(param),
+                None => format!(", {}", described(param)),
+            };
+            if text.len() + item.len() > self.room {
+                break;
             }
+            text += &item;
+            shown += 1;
         }
-        if !rest.is_empty() {
-            text += &format!("    - `params` shows more of {}\n", rest.join(", "));
+        let rest = params.get(shown..).unwrap_or_default();
+        let names = || rest.iter().map(|param| format!("`{}`", param.name)).collect::<Vec<_>>().join(", ");
+        match (rest, words) {
+            ([], Some(_)) => text,
+            ([], None) => text + "\n",
+            (_, Some(_)) => text + &format!("    - `params` shows more of {}\n", names()),
+            (_, None) if self.room == ROOM => text + &format!("; `params` shows more of {}\n", names()),
+            (_, None) => text + &format!("; {} more, which `method` = `{}` shows\n", rest.len(), self.method.verb),
         }
-        text
     }
 
     fn datum(&self) -> Value {

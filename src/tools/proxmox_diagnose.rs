@@ -16,16 +16,20 @@ use crate::pve::resources::{self, Figure, Resource};
 use crate::pve::storages;
 use crate::shape::{Shape, always, known};
 use crate::text;
-use crate::tool::{Args, Hidden, Outcome, Tool, Toolset};
+use crate::tool::{Args, Hidden, Outcome, Tool, Toolset, Whole};
 
-/// How many findings an answer shows.
+/// How many findings an answer shows at most, unless more are asked for.
 const SHOWN: usize = 12;
+/// What heading and figures take, in bytes.
+const FRAME: usize = 600;
 
 crate::params! {
     /// Guest id.
     vmid: Vmid,
     /// Node of the guest.
     node: Hidden<NodeName>,
+    /// How many findings to show.
+    limit: Hidden<Whole<1, 999_999_999>>,
 }
 
 /// The tool.
@@ -62,7 +66,7 @@ pub static TOOL: Tool = Tool {
         &m::GET_NODES_NODE_LXC_VMID_RRDDATA,
         &m::GET_NODES_NODE_QEMU_VMID_SNAPSHOT,
         &m::GET_NODES_NODE_LXC_VMID_SNAPSHOT,
-        &m::GET_NODES_NODE_QEMU_VMID_AGENT_INFO,
+        &m::GET_NODES_NODE_QEMU_VMID_AGENT_GET_FSINFO,
         &m::GET_NODES_NODE_TASKS,
         &m::GET_NODES_NODE_STATUS,
     ],
@@ -92,13 +96,15 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     };
     report.sort(Severity::Info);
     let signs = Signs::of(row, current.as_ref(), offline);
+    let asked = params.limit.get().map(|limit| usize::try_from(limit.0).unwrap_or(usize::MAX));
+    let shown = asked.unwrap_or_else(|| report.fitting(SHOWN, FRAME));
     let text = format!(
         "🩺 {guest}: {}\n{}\n{}",
         report.tally(),
         signs.lines(&guest),
-        report.lines(SHOWN)
+        report.lines(shown)
     );
-    Ok(Outcome::done(text, signs.data(&guest, report.data(SHOWN))))
+    Ok(Outcome::done(text, signs.data(&guest, report.data(shown))))
 }
 
 /// Asks the guest's node everything at once; gives the guest's present state.
@@ -132,9 +138,9 @@ fn examine(cx: &Cx<'_>, guest: &Guest, rows: &[Resource<'_>], report: &mut Repor
     report.add(diagnosis::failures(guest, &tasks, now, &report.findings));
     report.add(host.iter().flat_map(|host| nodes::of_status(guest.node.as_str(), host)));
     if let Some(agent) = agent {
-        match checks::agent(guest.vmid.number(), agent) {
+        match checks::inside(guest.vmid.number(), agent) {
             Ok(found) => report.add(found),
-            Err(error) => report.gaps.error("guest agent", &error),
+            Err(error) => report.gaps.error("guest agent and file systems", &error),
         }
     }
     current
@@ -154,7 +160,7 @@ fn calls(guest: &Guest) -> Vec<Call> {
         node(&m::GET_NODES_NODE_STATUS),
     ];
     if guest.kind == GuestKind::Vm {
-        calls.push(node(&m::GET_NODES_NODE_QEMU_VMID_AGENT_INFO).at("vmid", &guest.vmid));
+        calls.push(node(&m::GET_NODES_NODE_QEMU_VMID_AGENT_GET_FSINFO).at("vmid", &guest.vmid));
     }
     calls
 }

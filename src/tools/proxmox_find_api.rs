@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::cx::Cx;
 use crate::data::Data;
-use crate::error::{Error, needs};
+use crate::error::{Error, needed};
 use crate::foreign;
 use crate::rest::{described, find};
 use crate::shape::{Shape, always, known};
@@ -64,7 +64,7 @@ fn line(method: &'static Method) -> String {
     if !required.is_empty() {
         text += &format!(", takes {}", required.join(", "));
     }
-    let needs = privileges(method);
+    let needs = needed(method, &|_| None);
     if !needs.is_empty() {
         text += &format!(", needs {}", needs.join(" and "));
     }
@@ -79,7 +79,7 @@ fn datum(method: &'static Method) -> Value {
         .always("method", method.verb.as_str())
         .always("path", method.path)
         .always("required", required(method))
-        .always("needs", privileges(method))
+        .always("needs", needed(method, &|_| None))
         .known("tool", tool_for(method))
         .into()
 }
@@ -88,10 +88,6 @@ fn datum(method: &'static Method) -> Value {
 fn required(method: &'static Method) -> Vec<String> {
     let of_path = |name: &str| method.path_params().any(|own| own == name);
     method.params.iter().filter(|param| !param.optional && !of_path(param.name)).map(described).collect()
-}
-
-fn privileges(method: &'static Method) -> Vec<String> {
-    needs(method, &|_| None).iter().map(ToString::to_string).collect()
 }
 
 /// The tool that is most about this method: the one with the fewest calls, of those that make it.

@@ -7,7 +7,7 @@ use crate::cx::Cx;
 use crate::data::Data;
 use crate::error::Error;
 use crate::foreign;
-use crate::listing::{Cursor, Page};
+use crate::listing::{Cursor, LINK, Page};
 use crate::missing::{self, Missing};
 use crate::pve::guests::{Guest, GuestKind, OriginalKind};
 use crate::pve::ids::{NodeName, Vmid};
@@ -17,9 +17,14 @@ use crate::shape::{Shape, always, known};
 use crate::terraform;
 use crate::text;
 use crate::tool::{Args, Hidden, Outcome, Tool, Toolset, Whole};
+use crate::view::BUDGET;
 
 /// How many guests are exported without a filter; of more there is a summary.
 const UNFILTERED: usize = 20;
+/// How many guests are asked for at most where nobody says how many; fewer are shown where they are long.
+const ASKED: usize = 4;
+/// What headings and the line that leads on take, in bytes.
+const FRAME: usize = 420;
 /// How many nodes a summary names.
 const NODES: usize = 20;
 
@@ -81,15 +86,37 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     if wanted.len() > UNFILTERED && params.vmid.is_none() && params.node.is_none() && params.cursor.is_none() {
         return Ok(summary(&rows, &wanted));
     }
-    let limit = params.limit.get().map_or(10, |limit| limit.0);
-    let first = params.cursor.is_none();
-    let page = Page::of(wanted, limit, params.cursor)?;
-    let (hcl, done, missing) = exported(cx, &rows, &params, &page.rows, first)?;
+    let limit = params.limit.get().map(|limit| usize::try_from(limit.0).unwrap_or(usize::MAX));
+    let from = params.cursor.map_or(0, Cursor::position);
+    let asked: Vec<&Wanted> = wanted.iter().skip(from).take(limit.unwrap_or(ASKED)).collect();
+    let mut exports = exported(cx, &rows, &asked);
+    if let Some(error) = failure(&mut exports) {
+        return Err(error);
+    }
+    let provider = provider(&params);
+    if limit.is_none() {
+        exports.truncate(fitting(&exports, &provider));
+    }
+    let page = Page::of(wanted, u32::try_from(exports.len()).unwrap_or(u32::MAX), params.cursor)?;
+    let (mut parts, mut done, mut missing) = (Vec::from_iter(provider), Vec::new(), Missing::new());
+    for ((guest, _), export) in page.rows.iter().zip(exports) {
+        match export {
+            Ok(code) => {
+                parts.push(code);
+                done.push(guest.vmid.number());
+            }
+            Err(why) => missing.note_one(guest.to_string(), why.brief()),
+        }
+    }
+    let hcl = parts.join("\n");
     let mut text = format!("🏗️ {} as code ({})\n", text::count(done.len(), "guest"), params.format().word());
     text += &missing.lines();
     text += &text::bullet("Next", "review it, then `plan`: it should import and change nothing that matters");
     text += &format!("\n{}\n", foreign::fenced(&hcl));
     text += &page.footer("guests");
+    if page.next.is_some() && limit.is_none() {
+        text += "`limit` = 25 gives more of them at once.\n";
+    }
     let data = Data::new()
         .always("total", page.total)
         .always("guests", done)
@@ -152,50 +179,62 @@ fn runs(row: &Resource<'_>) -> bool {
     &*row.status == "running"
 }
 
-/// The code, the guests in it, and what is missing.
-fn exported(
-    cx: &Cx<'_>,
-    rows: &[Resource<'_>],
-    params: &Params,
-    guests: &[Wanted],
-    first: bool,
-) -> Result<(String, Vec<u32>, Missing), Error> {
+/// A guest as code, or why there is none.
+type Export = Result<String, Error>;
+
+/// Each of these guests as code.
+fn exported(cx: &Cx<'_>, rows: &[Resource<'_>], guests: &[&Wanted]) -> Vec<Export> {
     let offline = Offline::of(rows);
-    let mut missing = Missing::new();
-    let (there, gone): (Vec<&Wanted>, Vec<&Wanted>) =
-        guests.iter().partition(|(guest, _)| !offline.has(guest.node.as_str()));
-    for (guest, _) in gone {
-        missing.note_one(guest.to_string(), "its node is offline".to_owned());
-    }
-    let call = |(guest, _): &&Wanted| {
+    let is_there = |guest: &Guest| !offline.has(guest.node.as_str());
+    let call = |guest: &Guest| {
         guest.call(&methods::GET_NODES_NODE_QEMU_VMID_CONFIG, &methods::GET_NODES_NODE_LXC_VMID_CONFIG)
     };
-    let replies = cx.replies(there.iter().map(call).collect());
-    let (mut parts, mut done, mut failure) = (Vec::new(), Vec::new(), None);
-    if first && params.include_provider.get() != Some(&false) {
-        let version = match params.format() {
-            Format::Terraform => ">= 1.5",
-            Format::OpenTofu => ">= 1.6",
-        };
-        parts.push(terraform::provider(version).written());
-    }
-    for ((guest, running), reply) in there.into_iter().zip(replies) {
-        match reply.and_then(|reply| reply.data()) {
-            Ok(Value::Object(config)) => {
-                parts.push(terraform::guest(guest, *running, config).written());
-                done.push(guest.vmid.number());
-            }
-            Ok(_) => missing.note_one(guest.to_string(), "its configuration cannot be understood".to_owned()),
-            Err(error) => {
-                missing.note_one(guest.to_string(), error.brief());
-                failure = failure.or(Some(error));
-            }
+    let calls = guests.iter().filter(|(guest, _)| is_there(guest)).map(|(guest, _)| call(guest)).collect();
+    let mut replies = cx.replies(calls).into_iter();
+    let export = |(guest, running): &&Wanted| {
+        if !is_there(guest) {
+            return Err(Error::Failed("its node is offline".to_owned()));
         }
+        let reply = replies.next().unwrap_or_else(|| Err(Error::Defect("an answer is missing".to_owned())));
+        match reply?.data()? {
+            Value::Object(config) => Ok(terraform::guest(guest, *running, config).written()),
+            _ => Err(Error::Failed("its configuration cannot be understood".to_owned())),
+        }
+    };
+    guests.iter().map(export).collect()
+}
+
+/// What Proxmox VE or the way to it said, where nothing else came.
+fn failure(exports: &mut Vec<Export>) -> Option<Error> {
+    if exports.iter().any(Result::is_ok) {
+        return None;
     }
-    match failure {
-        Some(error) if done.is_empty() => Err(error),
-        _ => Ok((parts.join("\n"), done, missing)),
-    }
+    // What is not known here is no failure.
+    let is_said = |export: &Export| !matches!(export, Err(Error::Failed(_)));
+    let place = exports.iter().position(is_said)?;
+    exports.swap_remove(place).err()
+}
+
+/// Provider and variables, which begin the first page.
+fn provider(params: &Params) -> Option<String> {
+    let version = match params.format() {
+        Format::Terraform => ">= 1.5",
+        Format::OpenTofu => ">= 1.6",
+    };
+    let wanted = params.cursor.is_none() && params.include_provider.get() != Some(&false);
+    wanted.then(|| terraform::provider(version).written())
+}
+
+/// How many of these fit into a small answer, in which the code stands as text and as data; one at least.
+fn fitting(exports: &[Export], provider: &Option<String>) -> usize {
+    let cost = |code: &String| code.len() + Value::from(code.as_str()).to_string().len();
+    let mut left = BUDGET.saturating_sub(FRAME + LINK + provider.as_ref().map_or(0, cost));
+    let fits = |export: &&Export| {
+        let rest = left.checked_sub(export.as_ref().map_or(200, cost));
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    exports.iter().take_while(fits).count().max(1)
 }
 
 /// How many guests there are where, and how to choose some.

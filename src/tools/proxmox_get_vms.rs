@@ -21,7 +21,7 @@ use crate::view::{BUDGET, Limit};
 #[path = "proxmox_get_vms/summary.rs"]
 mod summary;
 
-/// Up to so many guests are shown in full.
+/// Up to so many guests are shown in full, as long as that is small.
 const IN_FULL: usize = 20;
 
 crate::words! {
@@ -131,7 +131,18 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
         return Ok(none_fits(&params, &all));
     }
     guests.sort_by(|a, b| params.order(a, b));
-    if guests.len() > IN_FULL { summary::answer(&params, guests) } else { Ok(in_full(&params, guests)?) }
+    if guests.len() <= IN_FULL {
+        let full = in_full(&params, guests.clone())?;
+        if params.limit.is_some() || is_small(&full) {
+            return Ok(full);
+        }
+    }
+    summary::answer(&params, guests)
+}
+
+fn is_small(outcome: &Outcome) -> bool {
+    let Outcome::Done(output) = outcome else { return true };
+    output.text.len() + output.data.to_string().len() <= BUDGET
 }
 
 impl Params {

@@ -9,8 +9,10 @@ use crate::shape::{Shape, always};
 use crate::text;
 use crate::tool::{Args, Hidden, Outcome, Tool, Toolset, Whole};
 
-/// How many findings an answer shows.
+/// How many findings an answer shows at most, unless more are asked for.
 const SHOWN: usize = 7;
+/// What heading and figures take, in bytes.
+const FRAME: usize = 220;
 
 crate::params! {
     /// Only this node and what is on it.
@@ -48,7 +50,8 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     let params = Params::read(args)?;
     let survey::Survey { mut report, requests, nodes, guests } = survey::take(cx, params.node.as_ref())?;
     report.sort(params.severity.get().copied().unwrap_or(Severity::Info));
-    let limit = params.limit.get().map_or(SHOWN, |limit| usize::try_from(limit.0).unwrap_or(usize::MAX));
+    let asked = params.limit.get().map(|limit| usize::try_from(limit.0).unwrap_or(usize::MAX));
+    let limit = asked.unwrap_or_else(|| report.fitting(SHOWN, FRAME));
     let of = params.node.map_or("the cluster".to_owned(), |node| format!("node {node}"));
     let text = format!(
         "🩺 Health of {of}: {}\n  • Looked at: {}, {} in {}\n\n{}",

@@ -141,7 +141,8 @@ fn each(mut f: impl FnMut(&str, &Case)) {
 
 /// The definitions of all tools.
 fn all_tools(sim: &Sim) -> Value {
-    let mut client = Client::connect(sim, &["--allow-elevated", "--toolsets", "all,by-name"]);
+    let named: Vec<String> = files().into_keys().collect();
+    let mut client = Client::connect(sim, &["--allow-elevated", "--tools", &named.join(",")]);
     client.request("tools/list", json!({}))["result"]["tools"].clone()
 }
 

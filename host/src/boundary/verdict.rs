@@ -21,9 +21,11 @@ pub(super) const AUTHORITY: &str = "verdict.pve.internal";
 impl Boundary {
     /// The decision about a request, as the component reads it.
     pub(super) fn verdict(&self, raw: RawRequest<'_>, pools: &Members) -> Result<Response<WasiBody>, Error> {
-        // What is granted, whatever this tool declared: it may be asked about the calls of others.
-        let scope = Scope::new(methods::ALL);
-        let verdict = self.gate.explain(&scope, raw, pools);
+        // What this very call would come to, so that a dry run refuses what the change would. A tool that only
+        // reads describes what others do, and is told what is granted.
+        let all = Scope::new(methods::ALL);
+        let scope = if self.describes { &all } else { &*self.scope };
+        let verdict = self.gate.explain(scope, raw, pools);
         let needs: Vec<_> = verdict
             .needs
             .iter()
@@ -35,7 +37,7 @@ impl Boundary {
             Ok(()) => None,
         };
         let asks = matches!(refusal, Some(Refusal::Denied(_)))
-            && self.leave.as_ref().is_some_and(|leave| leave.may_ask(&scope, raw, pools));
+            && self.leave.as_ref().is_some_and(|leave| leave.may_ask(scope, raw, pools));
         let why = refusal.as_ref().map(calls::refusal).unwrap_or_default();
         let data = json!({"allowed": refusal.is_none(), "asks": asks, "needs": needs, "why": why});
         let body = Full::new(Bytes::from(json!({"data": data}).to_string()));

@@ -17,6 +17,8 @@ pub(super) const ROWS: &[Row] = &[
     on_node(&m::GET_NODES_NODE_CEPH_POOL, pools),
     on_node(&m::GET_NODES_NODE_CEPH_MON, monitors),
     on_node(&m::GET_NODES_NODE_CEPH_MGR, managers),
+    on_node(&m::GET_NODES_NODE_CEPH_MDS, no_file_system),
+    on_node(&m::GET_NODES_NODE_CEPH_FS, no_file_system),
 ];
 
 const VERSION: &str = "19.2.3-pve2";
@@ -78,6 +80,12 @@ fn pools(world: &mut World, _: &Call) -> Result<Reply, Failure> {
         })
     };
     Ok(json!([row(1, ".mgr", 1, 1 << 22), row(2, &found.name, 128, used)]).into())
+}
+
+/// Ceph has disks here, and no file system.
+fn no_file_system(world: &mut World, _: &Call) -> Result<Reply, Failure> {
+    storage(world)?;
+    Ok(json!([]).into())
 }
 
 fn monitors(world: &mut World, _: &Call) -> Result<Reply, Failure> {

@@ -13,6 +13,7 @@ use crate::world::{GuestKind, Plan, World};
 pub(super) const ROWS: &[Row] = &[
     on_node(&m::GET_NODES_NODE_DISKS_LVM, lvm),
     on_node(&m::GET_NODES_NODE_DISKS_LVMTHIN, lvmthin),
+    on_node(&m::GET_NODES_NODE_DISKS_DIRECTORY, directories),
     on_node(&m::GET_NODES_NODE_DISKS_ZFS, zfs),
     on_node(&m::GET_NODES_NODE_DISKS_ZFS_NAME, pool),
     on_node(&m::GET_NODES_NODE_HARDWARE_PCI, pci),
@@ -78,6 +79,12 @@ fn pools(world: &World, call: &Call) -> Result<Vec<(&'static str, u64, u64, &'st
         all.push(("tank", disk.size, disk.size / 10 * 3, health));
     }
     Ok(all)
+}
+
+/// No disk is mounted as a directory.
+fn directories(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    node_of(world, call)?;
+    Ok(json!([]).into())
 }
 
 fn zfs(world: &mut World, call: &Call) -> Result<Reply, Failure> {

@@ -11,6 +11,7 @@ mod cluster;
 mod config;
 mod create;
 mod disks;
+mod entries;
 mod firewall;
 mod guests;
 mod ha;
@@ -25,6 +26,7 @@ mod prune;
 mod replication;
 mod sdn;
 mod services;
+mod setup;
 mod snapshots;
 mod storage;
 mod storage_config;
@@ -79,6 +81,7 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
         config::ROWS,
         create::ROWS,
         disks::ROWS,
+        entries::ROWS,
         firewall::ROWS,
         guests::ROWS,
         ha::ROWS,
@@ -93,6 +96,7 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
         replication::ROWS,
         sdn::ROWS,
         services::ROWS,
+        setup::ROWS,
         snapshots::ROWS,
         storage::ROWS,
         storage_config::ROWS,

@@ -13,6 +13,7 @@ pub(super) const ROWS: &[Row] = &[
     here(&m::GET_CLUSTER_SDN, parts),
     here(&m::GET_CLUSTER_SDN_ZONES, zones),
     here(&m::GET_CLUSTER_SDN_ZONES_ZONE, zone),
+    here(&m::GET_CLUSTER_SDN_CONTROLLERS, none),
     here(&m::GET_CLUSTER_SDN_VNETS, vnets),
     here(&m::GET_CLUSTER_SDN_VNETS_VNET, vnet),
     here(&m::GET_CLUSTER_SDN_VNETS_VNET_SUBNETS, subnets),
@@ -34,6 +35,11 @@ fn sees(world: &World, call: &Call, path: &str) -> bool {
 fn parts(_: &mut World, call: &Call) -> Result<Reply, Failure> {
     let names = crate::route::children(call.method.path);
     Ok(json!(names.iter().map(|name| json!({ "id": name })).collect::<Vec<_>>()).into())
+}
+
+/// Nothing of the kind was set up.
+fn none(_: &mut World, _: &Call) -> Result<Reply, Failure> {
+    Ok(json!([]).into())
 }
 
 fn zones(world: &mut World, call: &Call) -> Result<Reply, Failure> {

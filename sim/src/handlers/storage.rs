@@ -20,6 +20,7 @@ pub(super) const ROWS: &[Row] = &[
     on_node(&m::GET_NODES_NODE_STORAGE_STORAGE_RRDDATA, rrddata),
     on_node(&m::GET_NODES_NODE_STORAGE_STORAGE_CONTENT, content),
     on_node(&m::GET_NODES_NODE_STORAGE_STORAGE_CONTENT_VOLUME, volume),
+    on_node(&m::GET_NODES_NODE_STORAGE_STORAGE_FILE_RESTORE_LIST, file_restore),
 ];
 
 /// What the configuration of storages is told by. It is one file for all of them.
@@ -83,6 +84,17 @@ fn list(world: &mut World, call: &Call) -> Result<Reply, Failure> {
 fn status(world: &mut World, call: &Call) -> Result<Reply, Failure> {
     let now = world.clock.unix();
     Ok(storage_of(world, call.params.text("storage"))?.status(call.params.node(), now, false).into())
+}
+
+/// The disks in a backup; only a Proxmox Backup Server can look into one.
+fn file_restore(world: &mut World, call: &Call) -> Result<Reply, Failure> {
+    if storage_of(world, call.params.text("storage"))?.kind != "pbs" {
+        return Err(Failure::internal("Only PBS storages supported for file-restore."));
+    }
+    Ok(json!([{
+        "filepath": "L2RyaXZlLXNjc2kwLmltZy5maWR4", "text": "drive-scsi0.img.fidx", "type": "v", "leaf": 0,
+    }])
+    .into())
 }
 
 fn rrddata(world: &mut World, call: &Call) -> Result<Reply, Failure> {

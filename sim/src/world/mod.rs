@@ -79,6 +79,8 @@ pub struct World {
     pub sdn: Sdn,
     /// High availability.
     pub ha: ha::Ha,
+    /// Named entries of the cluster, by the path of their list: notifications, mappings, metric servers.
+    pub entries: BTreeMap<&'static str, BTreeMap<String, serde_json::Map<String, serde_json::Value>>>,
     /// Options of the whole cluster, as they were set.
     pub options: serde_json::Map<String, serde_json::Value>,
     /// The release of Proxmox VE that the nodes run.
@@ -116,6 +118,7 @@ impl World {
             firewalls: BTreeMap::new(),
             sdn: Sdn::default(),
             ha: ha::Ha::default(),
+            entries: BTreeMap::new(),
             options: serde_json::Map::new(),
             release: options.release,
             replications: BTreeMap::new(),

@@ -24,6 +24,7 @@ pub(super) fn add(world: &mut World) {
     replication(world, now);
     firewall(world);
     networks(world);
+    entries(world);
     failures(world, now);
     world.access.groups.insert("admins".into(), ["monitoring@pve".to_owned()].into());
     world.access.group_comments.insert("admins".into(), "who looks after the cluster".into());
@@ -39,6 +40,36 @@ fn notes(world: &mut World) {
         if let Some(guest) = world.guests.get_mut(&vmid) {
             guest.extra.insert("description".into(), json!(text));
         }
+    }
+}
+
+/// Where notifications go, as Proxmox VE comes with it; a mapped device and a metric server.
+fn entries(world: &mut World) {
+    let all = [
+        (
+            "/cluster/notifications/endpoints/sendmail",
+            "mail-to-root",
+            json!({ "mailto-user": ["root@pam"], "comment": "Send mails to root@pam's email address", "origin": "builtin" }),
+        ),
+        (
+            "/cluster/notifications/matchers",
+            "default-matcher",
+            json!({ "mode": "all", "target": ["mail-to-root"], "comment": "Route all notifications to mail-to-root", "origin": "builtin" }),
+        ),
+        (
+            "/cluster/mapping/usb",
+            "licence-dongle",
+            json!({ "map": ["node=pve1,id=0529:0001"], "description": "for the accounting VM" }),
+        ),
+        (
+            "/cluster/metrics/server",
+            "influx",
+            json!({ "type": "influxdb", "server": "10.20.0.40", "port": 8089, "disable": 0 }),
+        ),
+    ];
+    for (list, name, values) in all {
+        let values = values.as_object().cloned().unwrap_or_default();
+        world.entries.entry(list).or_default().insert(name.to_owned(), values);
     }
 }
 

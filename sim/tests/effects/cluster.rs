@@ -105,3 +105,58 @@ fn metrics_are_those_of_the_nodes_asked_for() {
     assert!(ids.contains(&"node/pve2") && !ids.contains(&"node/pve1"), "{ids:?}");
     assert!(ids.contains(&"lxc/102") && !ids.contains(&"qemu/101"), "{ids:?}");
 }
+
+#[test]
+fn named_entries_are_made_changed_and_taken_away() {
+    let api = Api::demo();
+    for (list, create, key, name, change) in [
+        (
+            "/cluster/notifications/endpoints/sendmail",
+            "name=ops&mailto=ops@example.com",
+            "name",
+            "ops",
+            Some("comment=on call"),
+        ),
+        (
+            "/cluster/notifications/matchers",
+            "name=ops&mode=any&target=mail-to-root",
+            "name",
+            "ops",
+            Some("comment=on call"),
+        ),
+        ("/cluster/mapping/usb", "id=stick&map=node%3Dpve2,id%3D0781:5583", "id", "stick", None),
+        (
+            "/cluster/mapping/pci",
+            "id=gpu&map=node%3Dpve1,path%3D0000:01:00.0,id%3D10de:2230",
+            "id",
+            "gpu",
+            None,
+        ),
+    ] {
+        api.post(list, create);
+        assert!(api.refused("POST", list, create).contains("already exists"), "{list}");
+        let path = format!("{list}/{name}");
+        if let Some(change) = change {
+            api.put(&path, change);
+            assert_eq!(api.get(&path)["comment"], "on call", "{list}");
+            api.put(&path, "delete=comment");
+        }
+        let made = api.get(&path);
+        assert!(made[key] == name && made.get("comment").is_none(), "{list}: {made}");
+        let listed = api.get(list);
+        assert!(listed.as_array().unwrap().iter().any(|row| row[key] == name), "{listed}");
+        api.delete(&path);
+        assert!(api.refused("GET", &path, "").contains("does not exist"), "{list}");
+    }
+    let server = "/cluster/metrics/server/graphite";
+    api.post(server, "type=graphite&server=10.0.0.9&port=2003");
+    api.put(server, "server=10.0.0.9&port=2004");
+    let listed = api.get("/cluster/metrics/server");
+    let row = listed.as_array().unwrap().iter().find(|row| row["id"] == "graphite").unwrap().clone();
+    assert_eq!((&row["port"], &row["disable"]), (&2004.into(), &0.into()));
+    api.delete(server);
+    let targets = api.get("/cluster/notifications/targets");
+    assert_eq!((&targets[0]["name"], &targets[0]["type"]), (&"mail-to-root".into(), &"sendmail".into()));
+    api.post("/cluster/notifications/targets/mail-to-root/test", "");
+    assert!(api.refused("POST", "/cluster/notifications/targets/nobody/test", "").contains("no such target"));
+}

@@ -2,6 +2,7 @@
 
 mod http;
 mod session;
+mod sizes;
 
 use std::cell::Cell;
 

@@ -9,7 +9,7 @@ fn a_path_tells_what_it_takes_and_needs_and_what_proxmox_says() {
     let output = finish(&TOOL, &demo, json!({"path": "/nodes/pve1/qemu/101/clone"})).unwrap();
     assert!(output.text.starts_with("📖 `POST /nodes/{node}/qemu/{vmid}/clone`\n"), "{}", output.text);
     assert!(output.text.contains("- `newid` (whole number 100 to 999999999): "), "{}", output.text);
-    assert!(output.text.contains("Needs: VM.Clone on /vms/101"), "{}", output.text);
+    assert!(output.text.contains("Needs: at least VM.Clone on /vms/101"), "{}", output.text);
     assert!(output.data["methods"][0]["said"].as_str().is_some_and(|said| !said.is_empty()), "{}", output.data);
 }
 
@@ -45,4 +45,33 @@ fn without_the_servers_description_the_rest_is_there() {
 fn a_path_that_there_is_not_names_the_nearest() {
     let error = run(&TOOL, &Script::new(), json!({"path": "/nodes/pve1/qemu/101/clon"})).unwrap_err();
     assert!(error.to_string().contains("The nearest: "), "{error}");
+}
+
+#[test]
+fn each_path_of_the_api_is_described_in_a_small_answer() {
+    let silent = || Script::new().error("GET /pve-docs/api-viewer/apidoc.js", 404, "no such file");
+    let mut paths: Vec<&str> = proxmox_api::methods::ALL.iter().map(|method| method.path).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    for path in paths {
+        let output = finish(&TOOL, &silent(), json!({"path": path})).unwrap();
+        let size = output.text.len() + output.data.to_string().len();
+        assert!(size <= 4096, "{path}: {size}\n{}", output.text);
+    }
+    let config = json!({"path": "/nodes/{node}/qemu/{vmid}/config"});
+    let output = finish(&TOOL, &silent(), config).unwrap();
+    assert!(output.text.contains("more, which `method` = `PUT` shows"), "{}", output.text);
+}
+
+#[test]
+fn what_the_parameters_decide_is_said_to_be_the_least() {
+    for (method, path, expected) in [
+        ("POST", "/nodes/pve1/qemu", "Needs: at least VM.Allocate on /vms/{vmid}; "),
+        ("POST", "/nodes/pve1/qemu/101/clone", "at least VM.Clone on /vms/101 and VM.Allocate on /vms/{newid}; "),
+        ("PUT", "/nodes/pve1/qemu/101/config", "at least one of VM.Config.* on /vms/101; each option needs its own"),
+    ] {
+        let output = finish(&TOOL, &Demo::new(), json!({"method": method, "path": path})).unwrap();
+        assert!(output.text.contains(expected), "{}", output.text);
+        assert!(output.text.len() + output.data.to_string().len() <= 4096, "{}", output.text.len());
+    }
 }

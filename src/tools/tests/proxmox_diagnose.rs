@@ -36,11 +36,25 @@ fn a_guest_under_pressure_is_found_by_its_figures() {
 }
 
 #[test]
+fn a_full_file_system_inside_a_vm_is_found() {
+    let demo = Demo::new();
+    let rows = json!({"data": {"result": [{"mountpoint": "/var", "total-bytes": 1000, "used-bytes": 980, "type": "ext4"}]}});
+    let change = |request: &str| {
+        let answer = crate::cx::Response { status: 200, reason: None, body: rows.to_string().into() };
+        request.contains("/get-fsinfo").then(|| Ok(answer))
+    };
+    let output = finish(&TOOL, &Altered { inner: &demo, change: &change }, json!({"vmid": 101})).unwrap();
+    let found = &output.data["findings"][0];
+    assert_eq!((&found["code"], &found["severity"]), (&json!("filesystem-full"), &json!("critical")), "{}", output.text);
+    assert!(output.text.contains("/var is 98.0% used"), "{}", output.text);
+}
+
+#[test]
 fn basic_mode_names_what_is_not_checked() {
     let demo = Demo::new();
     let said = text(&TOOL, &Altered { inner: &demo, change: &basic_mode }, json!({"vmid": 101}));
     assert!(said.contains("Not checked: tasks of other users, swap and load of the node: not granted: needs Sys.Audit on /nodes/pve1"), "{said}");
-    assert!(said.contains("Not checked: guest agent: not granted: needs VM.GuestAgent.Audit on /vms/101"), "{said}");
+    assert!(said.contains("Not checked: guest agent and file systems: not granted: needs VM.GuestAgent.Audit on /vms/101"), "{said}");
 }
 
 #[test]
@@ -66,7 +80,7 @@ fn the_wrong_node_and_no_guest_are_said() {
 #[test]
 fn an_answer_that_is_wrong_is_a_gap_and_nothing_more() {
     let demo = Demo::new();
-    for part in ["/status/current", "/config", "/rrddata", "/snapshot", "/tasks", "/pve1/status", "/agent/info"] {
+    for part in ["/status/current", "/config", "/rrddata", "/snapshot", "/tasks", "/pve1/status", "/agent/get-fsinfo"] {
         for answer in spoiled() {
             let change = |request: &str| request.contains(part).then(|| answer.clone());
             let result = run(&TOOL, &Altered { inner: &demo, change: &change }, json!({"vmid": 101}));

@@ -13,8 +13,8 @@ fn blocks(hcl: &str, kind: &str) -> usize {
 #[test]
 fn the_demo_cluster_becomes_code_that_parses() {
     let demo = Demo::new();
-    let first = finish(&TOOL, &demo, json!({})).unwrap();
-    let rest = finish(&TOOL, &demo, json!({"cursor": first.data["next_cursor"]})).unwrap();
+    let first = finish(&TOOL, &demo, json!({"limit": 10})).unwrap();
+    let rest = finish(&TOOL, &demo, json!({"cursor": first.data["next_cursor"], "limit": 10})).unwrap();
     let (first_hcl, rest_hcl) = (first.data["hcl"].as_str().unwrap(), rest.data["hcl"].as_str().unwrap());
     assert_eq!((blocks(first_hcl, "resource"), blocks(rest_hcl, "resource")), (10, 2));
     assert_eq!((blocks(first_hcl, "provider"), blocks(rest_hcl, "provider")), (1, 0));
@@ -67,7 +67,26 @@ fn a_large_cluster_gives_a_summary_and_asks_for_a_filter() {
     assert!(output.text.len() + output.data.to_string().len() <= 4096, "{}", output.text);
     assert!(output.text.contains("2000 guests") && output.text.contains("give `node` or `vmid`"), "{}", output.text);
     assert_eq!(demo.0.requests().len(), 1);
-    let some = finish(&TOOL, &demo, json!({"node": "pve7"})).unwrap();
-    assert_eq!(blocks(some.data["hcl"].as_str().unwrap(), "resource"), 10);
-    assert!(demo.0.requests().len() <= 12);
+    let many = finish(&TOOL, &demo, json!({"node": "pve7", "limit": 25})).unwrap();
+    assert_eq!(blocks(many.data["hcl"].as_str().unwrap(), "resource"), 25);
+}
+
+#[test]
+fn a_page_ends_by_its_bytes_and_the_pages_are_one_piece_of_code() {
+    let demo = Demo::of(Options { nodes: 16, guests: 2000, ..Options::instant() });
+    let (mut seen, mut code, mut cursor) = (Vec::new(), String::new(), Value::Null);
+    for _ in 0..12 {
+        demo.0.clear_requests();
+        let page = finish(&TOOL, &demo, json!({"node": "pve7", "cursor": cursor})).unwrap();
+        let size = page.text.len() + page.data.to_string().len() + LINK;
+        let guests = page.data["guests"].as_array().unwrap();
+        assert!(size <= BUDGET || guests.len() == 1, "{size}\n{}", page.text);
+        assert!(demo.0.requests().len() <= 1 + ASKED);
+        seen.extend(guests.clone());
+        code += page.data["hcl"].as_str().unwrap();
+        cursor = page.data["next_cursor"].clone();
+    }
+    let all = finish(&TOOL, &demo, json!({"node": "pve7", "limit": seen.len()})).unwrap();
+    assert_eq!(all.data["guests"], json!(seen));
+    assert_eq!((blocks(&code, "resource"), blocks(&code, "provider")), (seen.len(), 1));
 }

@@ -20,7 +20,8 @@ fn what_is_wrong_in_the_demo_cluster_is_found() {
     assert!(finding["date"].as_str().unwrap().starts_with("202"), "{finding}");
     assert!(finding["value"].as_f64().unwrap() > 0.9, "{finding}");
     for (finding, code) in output.data["findings"].as_array().unwrap().iter().zip(found) {
-        assert!(output.text.contains(&format!("(`{code}`)")), "{finding}");
+        let says = format!("(`{code}`): {}", finding["says"].as_str().unwrap());
+        assert!(output.text.contains(&says), "{finding}");
     }
 }
 
@@ -109,6 +110,25 @@ fn a_node_that_is_down_is_critical_and_spoils_nothing_else() {
     let found = codes(&output.data);
     assert!(found.contains(&"quorum-at-risk") && found.contains(&"storage-filling"), "{}", output.text);
     assert!(!demo.0.requests().iter().any(|request| request.path.contains("/nodes/pve2/")), "a request to a dead node");
+}
+
+#[test]
+fn stopped_guests_are_asked_for_snapshots_after_those_that_run() {
+    let row = |vmid: u32| json!({"type": "qemu", "vmid": vmid, "node": "pve1", "status": "stopped", "maxdisk": 1000 - vmid});
+    let of = |vmids: std::ops::Range<u32>| {
+        let silent = ["cluster/status", "cluster/ha/status/current", "cluster/tasks", "cluster/replication",
+            "cluster/backup-info/not-backed-up"];
+        let script = Script::new().data("GET /cluster/resources", vmids.clone().map(row).collect());
+        let script = silent.iter().fold(script, |script, path| script.error(&format!("GET /{path}"), 500, "no"));
+        let old = json!([{"name": "old", "snaptime": 1_700_000_000}]);
+        let asked = |script: Script, vmid| script.data(&format!("GET /nodes/pve1/qemu/{vmid}/snapshot"), old.clone());
+        finish(&TOOL, &vmids.take(3).fold(script, asked), json!({})).unwrap()
+    };
+    let few = of(100..102);
+    assert_eq!(codes(&few.data).iter().filter(|code| **code == "snapshot-old").count(), 2, "{}", few.text);
+    assert!(!few.text.contains("snapshots of"), "{}", few.text);
+    let more = of(100..105);
+    assert!(more.text.contains("Not checked: snapshots of 2 guests: a request for each"), "{}", more.text);
 }
 
 #[test]

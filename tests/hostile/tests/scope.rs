@@ -164,6 +164,28 @@ async fn a_call_that_names_its_request_makes_that_one() {
 }
 
 #[tokio::test]
+async fn a_call_that_names_values_to_change_looks_at_just_these() {
+    let stage = Stage::open().await;
+    let config = "/api2/json/nodes/pve1/qemu/101/config";
+    let requests = vec![
+        json!({"path": config}),
+        json!({"path": "/api2/json/nodes/pve1/qemu/101/pending"}),
+        json!({"path": "/api2/json/nodes/pve1/qemu/100/config"}),
+        json!({"path": "/api2/json/nodes/pve2/qemu/101/config"}),
+        json!({"path": "/api2/json/nodes/pve1/qemu"}),
+        json!({"verb": "POST", "path": config, "body": "onboot=1"}),
+        json!({"path": VERSION}),
+    ];
+    let named = json!({"method": "PUT", "path": config});
+    assert_eq!(left(&stage, "names", named, requests.clone()).await, [format!("GET {config}")]);
+    for (verb, path) in [("POST", config), ("POST", "/nodes/pve1/qemu"), ("DELETE", "/nodes/pve1/qemu/101")] {
+        let named = json!({"method": verb, "path": path});
+        let left = left(&stage, "names", named, requests.clone()).await;
+        assert!(!left.iter().any(|request| request.starts_with("GET ")), "{verb} {path}: {left:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_tool_that_says_it_only_reads_names_no_change() {
     let stage = Stage::open().await;
     let config = "/api2/json/nodes/pve1/qemu/101/config";

@@ -58,3 +58,27 @@ async fn a_question_is_answered_as_the_gate_decides() {
     let stage = Stage::with(engine(), Walls::parse(None, Some("101")).unwrap()).await;
     assert_eq!(allowed(&answers(&stage, questions()).await), [json!(true), json!(false), json!(true)]);
 }
+
+#[tokio::test]
+async fn a_question_is_answered_as_the_request_of_this_very_call() {
+    let stage = Stage::open().await;
+    let allowed = async |tool: &str, more: Value, questions: Vec<Value>| {
+        let mut arguments = json!({"do": "requests", "requests": questions});
+        let Value::Object(more) = more else { panic!("{more} is no object") };
+        arguments.as_object_mut().unwrap().extend(more);
+        let seen = stage.seen(tool, arguments).await;
+        let allowed = |one: &Value| {
+            let body: Value = serde_json::from_str(one["body"].as_str().unwrap()).unwrap();
+            body["data"]["allowed"] == true
+        };
+        seen.as_array().unwrap().iter().map(allowed).collect::<Vec<_>>()
+    };
+    let both = || vec![asked("POST", START_101), asked("POST", START_102)];
+    assert_eq!(allowed("all", json!({"vmid": 101}), both()).await, [true, false]);
+    assert_eq!(allowed("all", json!({"node": "pve2"}), both()).await, [false, true]);
+    assert_eq!(allowed("all", json!({}), both()).await, [true, true]);
+    // What only reads may ask about the requests of others; it makes none of them.
+    assert_eq!(allowed("reads", json!({}), both()).await, [true, true]);
+    let named = json!({"method": "POST", "path": "/nodes/pve1/qemu/101/status/start"});
+    assert_eq!(allowed("names", named, both()).await, [true, false]);
+}
