@@ -106,7 +106,7 @@ impl Request {
         tool: &str,
         arguments: &Map<String, Value>,
         consent: &Consent,
-        needs: Vec<(Need, Option<Guest>)>,
+        needs: Vec<(Need, Vec<Guest>)>,
     ) -> Result<Self, String> {
         let grants = joined(&needs);
         let before = consent.terms();
@@ -120,7 +120,7 @@ impl Request {
         }
         let question = Question::new(tool, &needs)?;
         let expires = now() + LIFETIME.as_secs();
-        agreed.extend(needs.iter().map(|(need, guest)| Agreed::new(need, guest.clone(), expires)));
+        agreed.extend(needs.iter().map(|(need, guests)| Agreed::new(need, guests.clone(), expires)));
         let arguments = consent::digest_of(arguments);
         let call = call.to_owned();
         let terms = consent::Terms { call, tool: tool.to_owned(), arguments, agreed, round, expires };
@@ -128,7 +128,7 @@ impl Request {
     }
 }
 
-/// Each need with the guest that it is about, as the host itself finds it.
+/// Each need with the guests that it names, as the host itself finds them.
 ///
 /// # Errors
 /// A sentence for the user, where the guests cannot be looked up.
@@ -136,25 +136,25 @@ pub(crate) async fn shown(
     lookup: &Lookup<'_>,
     pools: &Members,
     needs: Vec<Need>,
-) -> Result<Vec<(Need, Option<Guest>)>, String> {
+) -> Result<Vec<(Need, Vec<Guest>)>, String> {
     let mut shown = Vec::new();
     for need in needs {
-        let guest = match need.vmid() {
-            None => None,
-            Some(vmid) => guest::look_up(lookup, pools, vmid).await.map_err(|why| {
-                format!(
-                    "This needs a person's approval, and guest {vmid} cannot be looked up to show it to them: {why}. \
-                     Nothing was done."
-                )
-            })?,
-        };
-        shown.push((need, guest));
+        let vmids = need.vmids();
+        let guests = guest::look_up(lookup, pools, &vmids).await.map_err(|why| {
+            let ids: Vec<String> = vmids.iter().map(u32::to_string).collect();
+            format!(
+                "This needs a person's approval, and guest {} cannot be looked up to show it to them: {why}. \
+                 Nothing was done.",
+                ids.join(", ")
+            )
+        })?;
+        shown.push((need, guests));
     }
     Ok(shown)
 }
 
 /// The grants that the needs lack, each once.
-fn joined(needs: &[(Need, Option<Guest>)]) -> String {
+fn joined(needs: &[(Need, Vec<Guest>)]) -> String {
     let mut grants: Vec<&str> = Vec::new();
     for grant in needs.iter().flat_map(|(need, _)| &need.grants) {
         if !grants.contains(&grant.as_str()) {

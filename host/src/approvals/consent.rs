@@ -59,22 +59,22 @@ pub(crate) struct Agreed {
     pub(crate) changes: bool,
     /// The grants that it lacks.
     pub(crate) grants: Vec<String>,
-    /// The guest's id, if it is about one.
-    pub(crate) vmid: Option<u32>,
-    /// The guest that the person was shown.
-    pub(crate) guest: Option<Guest>,
+    /// The ids of the guests that it names.
+    pub(crate) vmids: Vec<u32>,
+    /// The guests that the person was shown.
+    pub(crate) guests: Vec<Guest>,
     /// Unix time in seconds until which a change may be made.
     pub(crate) expires: u64,
 }
 
 impl Agreed {
-    pub(crate) fn new(need: &Need, guest: Option<Guest>, expires: u64) -> Self {
+    pub(crate) fn new(need: &Need, guests: Vec<Guest>, expires: u64) -> Self {
         Self {
             digest: need.digest.clone(),
             changes: !need.method.verb.reads(),
             grants: need.grants.clone(),
-            vmid: need.vmid(),
-            guest,
+            vmids: need.vmids(),
+            guests,
             expires,
         }
     }
@@ -174,7 +174,7 @@ impl Consent {
             None => {
                 let mut done = used.made.iter().filter_map(|at| terms.agreed.get(*at));
                 let covered = |agreed: &Agreed| {
-                    agreed.vmid == need.vmid()
+                    agreed.vmids == need.vmids()
                         && need.grants.iter().all(|grant| agreed.grants.contains(grant))
                 };
                 match need.method.verb.reads() && done.any(covered) {

@@ -29,35 +29,44 @@ struct Row {
     kind: String,
 }
 
-/// Looks a guest up through the operator's own grants (API: `GET /cluster/resources`). `None`: there is
-/// no such guest, or it may not be seen.
+/// Looks guests up through the operator's own grants (API: `GET /cluster/resources`), in the order of the
+/// ids. Left out is one that there is not, or that may not be seen.
 ///
 /// # Errors
-/// A clause that says why it could not be looked up.
+/// A clause that says why they could not be looked up.
 pub(crate) async fn look_up(
     lookup: &Lookup<'_>,
     pools: &Members,
-    vmid: u32,
-) -> Result<Option<Guest>, String> {
+    vmids: &[u32],
+) -> Result<Vec<Guest>, String> {
+    if vmids.is_empty() {
+        return Ok(Vec::new());
+    }
     let method = &GET_CLUSTER_RESOURCES;
     let body = lookup
         .read(method, "/cluster/resources?type=vm", pools)
         .await
         .map_err(|error| format!("{error:#}"))?;
     let cut = lookup.gate.filter(method, &body, pools);
-    find(cut.as_deref().unwrap_or(&body), vmid)
+    find(cut.as_deref().unwrap_or(&body), vmids)
 }
 
-fn find(body: &[u8], vmid: u32) -> Result<Option<Guest>, String> {
+/// The one of this id among some that were looked up.
+pub(crate) fn of(guests: &[Guest], vmid: u32) -> Option<&Guest> {
+    guests.iter().find(|guest| guest.vmid == vmid)
+}
+
+fn find(body: &[u8], vmids: &[u32]) -> Result<Vec<Guest>, String> {
     #[derive(Deserialize)]
     struct Answer {
         data: Vec<Row>,
     }
     let answer: Answer = serde_json::from_slice(body)
         .map_err(|error| format!("the list of guests could not be understood: {error}"))?;
-    let row = answer.data.into_iter().find(|row| row.vmid == Some(vmid));
-    Ok(row.and_then(|row| {
-        let container = row.kind == "lxc";
-        Some(Guest { vmid, name: row.name.unwrap_or_default(), node: row.node?, container })
-    }))
+    let one = |vmid: &u32| {
+        let row = answer.data.iter().find(|row| row.vmid == Some(*vmid))?;
+        let name = row.name.clone().unwrap_or_default();
+        Some(Guest { vmid: *vmid, name, node: row.node.clone()?, container: row.kind == "lxc" })
+    };
+    Ok(vmids.iter().filter_map(one).collect())
 }

@@ -137,7 +137,7 @@ impl Leave {
         let Ok(permit) = wide.check(scope, raw, pools) else { return Verdict::Denied(denied) };
         let need = Need::of(&permit, &grants);
         match self.consent.stand(&need, now()) {
-            Stand::Approved(agreed) => match self.same_guest(agreed, pools).await {
+            Stand::Approved(agreed) => match self.same_guests(agreed, pools).await {
                 Ok(()) => Verdict::Go(permit),
                 Err(why) => {
                     self.consent.withdraw();
@@ -153,18 +153,16 @@ impl Leave {
         }
     }
 
-    /// Whether the guest is still the one that the person was shown: an id can get another owner.
-    async fn same_guest(&self, agreed: &Agreed, pools: &Members) -> Result<(), Unapproved> {
-        let Some(vmid) = agreed.vmid else { return Ok(()) };
+    /// Whether the guests are still those that the person was shown: an id can get another owner.
+    async fn same_guests(&self, agreed: &Agreed, pools: &Members) -> Result<(), Unapproved> {
         let lookup = Lookup { gate: &self.narrow, egress: &self.egress, watch: self.watch.as_deref() };
-        let is = guest::look_up(&lookup, pools, vmid).await.map_err(Unapproved::NotLookedAt)?;
-        if is == agreed.guest {
-            return Ok(());
-        }
-        let shown = |guest: &Option<Guest>| match guest {
+        let are = guest::look_up(&lookup, pools, &agreed.vmids).await.map_err(Unapproved::NotLookedAt)?;
+        let other = |vmid: &&u32| guest::of(&are, **vmid) != guest::of(&agreed.guests, **vmid);
+        let Some(vmid) = agreed.vmids.iter().find(other) else { return Ok(()) };
+        let shown = |guests: &[Guest]| match guest::of(guests, *vmid) {
             Some(guest) => text::guest(guest),
             None => format!("no guest {vmid}"),
         };
-        Err(Unapproved::GuestChanged { was: shown(&agreed.guest), is: shown(&is) })
+        Err(Unapproved::GuestChanged { was: shown(&agreed.guests), is: shown(&are) })
     }
 }

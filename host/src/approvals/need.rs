@@ -39,9 +39,17 @@ impl Need {
         }
     }
 
-    /// The guest that the request names; for a new guest, its id to be.
-    pub(crate) fn vmid(&self) -> Option<u32> {
-        self.value("vmid")?.parse().ok()
+    /// The guests that the request names, in the path or in a list; for a new guest, its id to be.
+    pub(crate) fn vmids(&self) -> Vec<u32> {
+        let texts = self.value("vmid").into_iter().chain(self.values("vms"));
+        let words = texts.flat_map(|text| text.split(|c: char| !c.is_ascii_digit()));
+        let mut vmids = Vec::new();
+        for vmid in words.filter_map(|word| word.parse().ok()) {
+            if !vmids.contains(&vmid) {
+                vmids.push(vmid);
+            }
+        }
+        vmids
     }
 
     /// The one value of a parameter.

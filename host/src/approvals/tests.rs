@@ -17,6 +17,8 @@ use crate::pools::Members;
 use crate::settings::authorization;
 use crate::tls::Trust;
 
+mod questions;
+
 const LOGIN: &str = "root@pam!mcp";
 const SHUTDOWN: &Method = &methods::POST_NODES_NODE_QEMU_VMID_STATUS_SHUTDOWN;
 const EXEC: &Method = &methods::POST_NODES_NODE_QEMU_VMID_AGENT_EXEC;
@@ -64,12 +66,12 @@ fn arguments(value: Value) -> Map<String, Value> {
 }
 
 fn consent(needs: &[&Need], expires: u64) -> Consent {
-    let agreed = needs.iter().map(|need| Agreed::new(need, Some(web()), expires)).collect();
+    let agreed = needs.iter().map(|need| Agreed::new(need, vec![web()], expires)).collect();
     let arguments = digest_of(&arguments(json!({"vmid": 101})));
     Consent::given(Terms { call: "c".into(), tool: "t".into(), arguments, agreed, round: 1, expires })
 }
 
-fn question(needs: &[(Need, Option<Guest>)]) -> Question {
+fn question(needs: &[(Need, Vec<Guest>)]) -> Question {
     Question::new("proxmox_tool", needs).unwrap()
 }
 
@@ -77,7 +79,7 @@ fn question(needs: &[(Need, Option<Guest>)]) -> Question {
 fn a_need_is_the_whole_request() {
     let exec = |path: &str, body: &str| need(EXEC, path, body, "VM.GuestAgent.Unrestricted@/vms/101");
     let one = exec("/nodes/pve1/qemu/101/agent/exec", "command=echo&command=a%20b");
-    assert_eq!(one.vmid(), Some(101));
+    assert_eq!(one.vmids(), [101]);
     assert_eq!(one.line(), "POST /nodes/pve1/qemu/101/agent/exec");
     assert_eq!(one.values("command").collect::<Vec<_>>(), ["echo", "a b"]);
     assert_eq!(one.digest, exec("/nodes/pve1/qemu/101/agent/exec", "command=echo&command=a+b").digest);
@@ -94,7 +96,7 @@ fn a_need_is_the_whole_request() {
 #[test]
 fn a_consent_fits_one_call_for_a_time() {
     let (call, need) = (arguments(json!({"vmid": 101, "force": {"b": [1], "a": true}})), shutdown(101));
-    let agreed = vec![Agreed::new(&need, Some(web()), 300)];
+    let agreed = vec![Agreed::new(&need, vec![web()], 300)];
     let terms = Terms {
         call: "c".into(),
         tool: "stop".into(),
@@ -162,7 +164,7 @@ fn an_approved_read_may_be_repeated() {
 
 fn request() -> Request {
     let call = arguments(json!({"vmid": 101}));
-    Request::new("c", "t", &call, &Consent::open(), vec![(shutdown(101), Some(web()))]).unwrap()
+    Request::new("c", "t", &call, &Consent::open(), vec![(shutdown(101), vec![web()])]).unwrap()
 }
 
 #[test]
@@ -195,21 +197,21 @@ fn a_call_does_not_ask_without_end() {
     let call = arguments(json!({"vmid": 101}));
     let mut consent = Consent::open();
     for round in 1..=4 {
-        let needs = vec![(shutdown(100 + round), Some(web()))];
+        let needs = vec![(shutdown(100 + round), vec![web()])];
         consent = Request::new("c", "t", &call, &consent, needs).unwrap().approved();
     }
     // What was agreed to before still holds.
     assert!(matches!(consent.stand(&shutdown(101), 0), Stand::Approved(_)));
-    let fifth = Request::new("c", "t", &call, &consent, vec![(shutdown(105), None)]).unwrap_err();
+    let fifth = Request::new("c", "t", &call, &consent, vec![(shutdown(105), vec![])]).unwrap_err();
     assert!(fifth.contains("--grant VM.PowerMgmt@/vms/105"), "{fifth}");
-    let many = (0..13).map(|n| (shutdown(200 + n), None)).collect();
+    let many = (0..13).map(|n| (shutdown(200 + n), vec![])).collect();
     assert!(Request::new("c", "t", &call, &Consent::open(), many).is_err());
 }
 
 #[test]
 fn a_question_says_what_happens_to_whom_and_what_is_lost() {
     let path = "/nodes/pve1/qemu/101/status/shutdown";
-    let asked = question(&[(need(SHUTDOWN, path, "forceStop=1&timeout=60", "G@/"), Some(web()))]);
+    let asked = question(&[(need(SHUTDOWN, path, "forceStop=1&timeout=60", "G@/"), vec![web()])]);
     assert_eq!(
         asked.text,
         "Shut down VM \"web-01\" (id 101) on node pve1?\n\n\
@@ -221,7 +223,7 @@ fn a_question_says_what_happens_to_whom_and_what_is_lost() {
     // What has no words is shown as it is.
     let other =
         need(&methods::POST_NODES_NODE_NETWORK, "/nodes/pve1/network", "iface=vmbr9&type=bridge", "G@/");
-    let asked = question(&[(other, None)]);
+    let asked = question(&[(other, vec![])]);
     assert!(
         asked.text.starts_with("Send a change to Proxmox VE?\n\nRequest: POST /nodes/pve1/network\n"),
         "{asked:?}"
@@ -233,20 +235,20 @@ fn a_question_says_what_happens_to_whom_and_what_is_lost() {
         "username=root&password=hunter22",
         "G@/",
     );
-    let asked = question(&[(secret, Some(web()))]);
+    let asked = question(&[(secret, vec![web()])]);
     assert!(asked.text.contains("password=(not shown)") && !asked.text.contains("hunter22"), "{asked:?}");
 }
 
 #[test]
 fn what_destroys_takes_typing_the_name() {
-    let typed = |need: Need, guest: Option<Guest>| question(&[(need, guest)]).typed;
+    let typed = |need: Need, guests: Vec<Guest>| question(&[(need, guests)]).typed;
     let delete = || need(DELETE, "/nodes/pve1/qemu/101", "", "VM.Allocate@/vms/101");
-    assert_eq!(typed(delete(), Some(web())).as_deref(), Some("web-01"));
-    assert_eq!(typed(shutdown(101), Some(web())), None);
+    assert_eq!(typed(delete(), vec![web()]).as_deref(), Some("web-01"));
+    assert_eq!(typed(shutdown(101), vec![web()]), None);
     // A name that cannot be typed as it is shown is replaced by the id.
     for name in ["", "we\u{200b}b", "a\u{1b}[1mb", " web", "a  b"] {
         let guest = Guest { name: name.to_owned(), ..web() };
-        assert_eq!(typed(delete(), Some(guest)).as_deref(), Some("101"), "{name:?}");
+        assert_eq!(typed(delete(), vec![guest]).as_deref(), Some("101"), "{name:?}");
     }
     let rollback = need(
         &methods::POST_NODES_NODE_QEMU_VMID_SNAPSHOT_SNAPNAME_ROLLBACK,
@@ -254,17 +256,17 @@ fn what_destroys_takes_typing_the_name() {
         "",
         "G@/",
     );
-    assert_eq!(typed(rollback, Some(web())).as_deref(), Some("web-01"));
+    assert_eq!(typed(rollback, vec![web()]).as_deref(), Some("web-01"));
     let storage = need(&methods::DELETE_STORAGE_STORAGE, "/storage/backup", "", "G@/");
-    assert_eq!(typed(storage, None).as_deref(), Some("backup"), "every deletion");
+    assert_eq!(typed(storage, vec![]).as_deref(), Some("backup"), "every deletion");
     let config = |body| {
         let method = &methods::PUT_NODES_NODE_QEMU_VMID_CONFIG;
-        typed(need(method, "/nodes/pve1/qemu/101/config", body, "G@/"), Some(web()))
+        typed(need(method, "/nodes/pve1/qemu/101/config", body, "G@/"), vec![web()])
     };
     assert_eq!(config("delete=unused0").as_deref(), Some("web-01"));
     assert_eq!(config("delete=description"), None);
     // One destroying request among others is enough.
-    let both = question(&[(shutdown(101), Some(web())), (delete(), Some(web()))]);
+    let both = question(&[(shutdown(101), vec![web()]), (delete(), vec![web()])]);
     assert_eq!(both.typed.as_deref(), Some("web-01"));
 }
 
@@ -272,7 +274,7 @@ fn what_destroys_takes_typing_the_name() {
 fn what_cannot_be_read_whole_is_not_asked() {
     let body = format!("command=/bin/sh&command=-c&command={}", "x".repeat(9_000));
     let long = need(EXEC, "/nodes/pve1/qemu/101/agent/exec", &body, "VM.GuestAgent.Unrestricted@/vms/101");
-    let refused = Question::new("t", &[(long, Some(web()))]).unwrap_err();
+    let refused = Question::new("t", &[(long, vec![web()])]).unwrap_err();
     assert!(refused.contains("--grant VM.GuestAgent.Unrestricted@/vms/101"), "{refused}");
 }
 
@@ -281,7 +283,7 @@ fn what_cannot_be_read_whole_is_not_asked() {
 fn nothing_hides_in_a_question() {
     let body = "command=echo&command=a%E2%80%AEb%0A````%20x&input-data=y%E2%80%8B%0Az";
     let run = need(EXEC, "/nodes/pve1/qemu/101/agent/exec", &body.replace('`', "%60"), "G@/");
-    let text = question(&[(run, Some(web()))]).text;
+    let text = question(&[(run, vec![web()])]).text;
     assert!(text.contains("`````\necho 'a\\u{202e}b\n```` x'\n`````\n"), "{text}");
     assert!(text.contains("input-data:\n```\ny\\u{200b}\nz\n```\n"), "{text}");
     let note = need(
@@ -290,7 +292,7 @@ fn nothing_hides_in_a_question() {
         "description=x%E2%80%AE%0A%0AApproved%20by%20root",
         "G@/",
     );
-    let more = question(&[(note, Some(web()))]).text;
+    let more = question(&[(note, vec![web()])]).text;
     assert!(more.contains("With: description=x\\u{202e}  Approved by root"), "{more}");
     for text in [text, more] {
         assert!(!text.contains(['\u{202e}', '\u{200b}']), "{text}");
@@ -341,22 +343,28 @@ impl Bench {
         Self { sim, egress, narrow: Arc::new(gate(Grants::basic())) }
     }
 
-    async fn guest(&self, vmid: u32) -> Option<Guest> {
+    async fn guests(&self, vmids: &[u32]) -> Vec<Guest> {
         let lookup = Lookup { gate: &self.narrow, egress: &self.egress, watch: None };
-        guest::look_up(&lookup, &Members::default(), vmid).await.unwrap()
+        guest::look_up(&lookup, &Members::default(), vmids).await.unwrap()
     }
 
     /// What happens to the shutdown of guest 101 that was approved for `shown`.
-    async fn shutdown(&self, shown: Option<Guest>) -> Verdict {
-        let (wide, need) = (Arc::new(gate(Grants::elevated())), shutdown(101));
+    async fn shutdown(&self, shown: Vec<Guest>) -> Verdict {
+        self.approved(SHUTDOWN, "/nodes/pve1/qemu/101/status/shutdown", "", shown).await
+    }
+
+    /// What happens to a request that was approved for the guests in `shown`.
+    async fn approved(&self, method: &'static Method, path: &str, body: &str, shown: Vec<Guest>) -> Verdict {
+        let wide = Arc::new(gate(Grants::elevated()));
         let expires = super::now() + 100;
-        let agreed = vec![Agreed::new(&need, shown, expires)];
+        let agreed = vec![Agreed::new(&need(method, path, body, "G@/"), shown, expires)];
         let terms =
             Terms { call: "c".into(), tool: "t".into(), arguments: String::new(), agreed, round: 1, expires };
         let consent = Arc::new(Consent::given(terms));
         let leave = Leave::new(self.narrow.clone(), Some(wide), self.egress.clone(), consent.clone());
-        let (scope, pools) = (Scope::new([SHUTDOWN]), Members::default());
-        let raw = raw(SHUTDOWN, "/api2/json/nodes/pve1/qemu/101/status/shutdown", "");
+        let (scope, pools) = (Scope::new([method]), Members::default());
+        let path = format!("/api2/json{path}");
+        let raw = raw(method, &path, body);
         let denied = || self.narrow.check(&scope, raw, &NoPools).unwrap_err();
         let verdict = leave.decide(&scope, raw, &pools, denied()).await;
         if matches!(verdict, Verdict::Unapproved(_)) {
@@ -370,9 +378,9 @@ impl Bench {
 #[tokio::test]
 async fn the_guest_is_looked_at_again_before_the_act() {
     let bench = Bench::new();
-    let shown = bench.guest(101).await;
-    assert_eq!(shown.as_ref().map(|guest| guest.name.as_str()), Some("prod-web-01"));
-    assert_eq!(bench.guest(99_999).await, None);
+    let shown = bench.guests(&[101]).await;
+    assert_eq!(shown.first().map(|guest| guest.name.as_str()), Some("prod-web-01"));
+    assert_eq!(bench.guests(&[99_999]).await, []);
     assert!(matches!(bench.shutdown(shown.clone()).await, Verdict::Go(_)));
 
     let changed = |verdict: Verdict| matches!(verdict, Verdict::Unapproved(Unapproved::GuestChanged { .. }));
@@ -386,13 +394,31 @@ async fn the_guest_is_looked_at_again_before_the_act() {
     assert!(changed(bench.shutdown(shown.clone()).await), "moved");
     bench.sim.with_world(|world| world.guests.remove(&101));
     assert!(changed(bench.shutdown(shown.clone()).await), "gone");
-    assert!(matches!(bench.shutdown(None).await, Verdict::Go(_)), "it was shown that there is none");
+    assert!(matches!(bench.shutdown(vec![]).await, Verdict::Go(_)), "it was shown that there is none");
+}
+
+#[tokio::test]
+async fn each_guest_of_a_list_is_looked_at_again() {
+    let bench = Bench::new();
+    let method = &methods::POST_CLUSTER_BULK_ACTION_GUEST_SHUTDOWN;
+    let path = "/cluster/bulk-action/guest/shutdown";
+    let approved = async |shown| bench.approved(method, path, "vms=100&vms=101", shown).await;
+    let shown = bench.guests(&[100, 101]).await;
+    assert!(matches!(approved(shown.clone()).await, Verdict::Go(_)));
+    assert!(matches!(approved(vec![web()]).await, Verdict::Unapproved(Unapproved::GuestChanged { .. })));
+    bench.sim.with_world(|world| world.guests.get_mut(&101).unwrap().name = "payroll".into());
+    match approved(shown).await {
+        Verdict::Unapproved(Unapproved::GuestChanged { was, is }) => {
+            assert!(was.contains("prod-web-01") && is.contains("payroll"), "{was} {is}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
 async fn a_guest_that_cannot_be_looked_at_is_left_alone() {
     let bench = Bench::new();
-    let shown = bench.guest(101).await;
+    let shown = bench.guests(&[101]).await;
     bench.sim.fault(proxmox_sim::Fault::always("/cluster/resources", proxmox_sim::FaultKind::NotJson));
     let verdict = bench.shutdown(shown).await;
     assert!(matches!(verdict, Verdict::Unapproved(Unapproved::NotLookedAt(_))), "{verdict:?}");

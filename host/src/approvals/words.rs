@@ -18,6 +18,12 @@ pub(crate) struct Words {
 /// Verb, path (`~` stands for a guest of either kind), action, what may be lost, whether it destroys.
 type Row = (Verb, &'static str, &'static str, &'static str, bool);
 
+const CONFIGURE: &str = "Change the configuration of";
+const BACK_UP: &str = "Back up guests:";
+const SHUT_DOWN_MANY: &str = "Shut down guests:";
+const UNREACHABLE: &str = "The guest may be unreachable for a while.";
+const SUSPENDED: &str = "The guest does not answer until it is resumed.";
+const DISK: &str = "All data on the disk is lost for good.";
 const UNSAVED: &str = "What has not been written to disk inside the guest is lost.";
 const STOPS: &str = "What runs in the guest ends.";
 const OVERWRITES: &str = "A guest of this id that exists already may be overwritten.";
@@ -25,7 +31,7 @@ const OVERWRITES: &str = "A guest of this id that exists already may be overwrit
 static ROWS: &[Row] = &[
     (Post, "~/status/start", "Start", "", false),
     (Post, "~/status/resume", "Resume", "", false),
-    (Post, "~/status/suspend", "Suspend", "The guest does not answer until it is resumed.", false),
+    (Post, "~/status/suspend", "Suspend", SUSPENDED, false),
     (Post, "~/status/shutdown", "Shut down", STOPS, false),
     (Post, "~/status/reboot", "Restart", STOPS, false),
     (Post, "~/status/stop", "Switch off at once", UNSAVED, false),
@@ -45,20 +51,14 @@ static ROWS: &[Row] = &[
         "The old password no longer works.",
         false,
     ),
-    (Post, "~/config", "Change the configuration of", "", false),
-    (Put, "~/config", "Change the configuration of", "", false),
+    (Post, "~/config", CONFIGURE, "", false),
+    (Put, "~/config", CONFIGURE, "", false),
     (Put, "~/resize", "Enlarge a disk of", "A disk cannot be made smaller again.", false),
     (Put, "~/unlink", "Remove disks of", "The data on these disks may be lost for good.", true),
     (Post, "~/move_disk", "Move a disk of", "", false),
     (Post, "~/move_volume", "Move a volume of", "", false),
-    (Post, "~/migrate", "Move to another node:", "The guest may be unreachable for a while.", false),
-    (
-        Post,
-        "~/remote_migrate",
-        "Move to another cluster:",
-        "The guest may be unreachable for a while.",
-        false,
-    ),
+    (Post, "~/migrate", "Move to another node:", UNREACHABLE, false),
+    (Post, "~/remote_migrate", "Move to another cluster:", UNREACHABLE, false),
     (Post, "~/clone", "Clone", "", false),
     (Post, "~/template", "Turn into a template:", "The guest can never be started again.", true),
     (Post, "~/snapshot", "Take a snapshot of", "", false),
@@ -73,9 +73,18 @@ static ROWS: &[Row] = &[
     (Delete, "~", "Delete", "The guest and its disks are lost for good.", true),
     (Post, "/nodes/{node}/qemu", "Create or restore a VM:", OVERWRITES, false),
     (Post, "/nodes/{node}/lxc", "Create or restore a container:", OVERWRITES, false),
-    (Post, "/nodes/{node}/vzdump", "Back up guests", "", false),
+    (Post, "/nodes/{node}/vzdump", BACK_UP, "", false),
+    (Post, "/cluster/backup", "Set up a backup job:", "", false),
+    (Put, "/cluster/backup/{id}", "Change a backup job:", "", false),
+    (Post, "/nodes/{node}/startall", "Start guests:", "", false),
+    (Post, "/nodes/{node}/suspendall", "Suspend guests:", SUSPENDED, false),
+    (Post, "/nodes/{node}/migrateall", "Move guests to another node:", UNREACHABLE, false),
+    (Post, "/cluster/bulk-action/guest/start", "Start guests:", "", false),
+    (Post, "/cluster/bulk-action/guest/shutdown", SHUT_DOWN_MANY, UNSAVED, true),
+    (Post, "/cluster/bulk-action/guest/suspend", "Suspend guests:", SUSPENDED, false),
+    (Post, "/cluster/bulk-action/guest/migrate", "Move guests to another node:", UNREACHABLE, false),
     (Post, "/nodes/{node}/status", "Restart or switch off a node", "All its guests stop.", true),
-    (Post, "/nodes/{node}/stopall", "Stop the guests of a node", UNSAVED, true),
+    (Post, "/nodes/{node}/stopall", "Stop guests of a node:", UNSAVED, true),
     (
         Delete,
         "/nodes/{node}/storage/{storage}/content/{volume}",
@@ -90,7 +99,20 @@ static ROWS: &[Row] = &[
         "These backups are lost for good.",
         true,
     ),
-    (Put, "/nodes/{node}/disks/wipedisk", "Wipe a disk", "All data on the disk is lost for good.", true),
+    (Put, "/nodes/{node}/disks/wipedisk", "Wipe a disk", DISK, true),
+    (Post, "/nodes/{node}/disks/initgpt", "Write a new partition table to a disk", DISK, true),
+    (Post, "/nodes/{node}/disks/directory", "Format a disk", DISK, true),
+    (Post, "/nodes/{node}/disks/lvm", "Make a volume group of a disk", DISK, true),
+    (Post, "/nodes/{node}/disks/lvmthin", "Make a thin pool of a disk", DISK, true),
+    (
+        Post,
+        "/nodes/{node}/disks/zfs",
+        "Make a ZFS pool of disks",
+        "All data on the disks is lost for good.",
+        true,
+    ),
+    (Post, "/cluster/replication", "Set up replication", "", false),
+    (Put, "/cluster/replication/{id}", "Change replication", "", false),
 ];
 
 /// The words for a request. What has none is told by its verb and path, and every `DELETE` destroys.
@@ -109,13 +131,29 @@ pub(crate) fn words(need: &Need) -> Words {
         }
     };
     let on = |name| need.value(name) == Some("1");
+    let destroyed = move |loss| Words { loss: Some(loss), destroys: true, ..words };
     match words.action {
-        Some("Shut down") if on("forceStop") => words.loss = Some(UNSAVED),
-        // Deleting the entry of an unused disk deletes the disk.
-        Some("Change the configuration of") if need.value("delete").is_some_and(|v| v.contains("unused")) => {
-            words.loss = Some("The data on the unused disks that are removed is lost for good.");
-            words.destroys = true;
+        Some(CONFIGURE) => {
+            words = removed(need).map_or(words, destroyed);
         }
+        Some(BACK_UP | "Set up a backup job:" | "Change a backup job:")
+            if need.value("remove") != Some("0") =>
+        {
+            if need.value("prune-backups").is_some() {
+                words = destroyed("Older backups that the retention does not keep are lost for good.");
+            } else if method.verb == Post {
+                words.loss = Some("Older backups are deleted where the retention of their storage says so.");
+            }
+        }
+        Some("Set up replication" | "Change replication") if need.value("remove_job").is_some() => {
+            words = destroyed("The job is removed, and the replicas may be lost for good.");
+        }
+        Some("Move a disk of" | "Move a volume of") if on("delete") => {
+            words.loss = Some("Where it was, it is deleted after the copy.");
+        }
+        Some("Shut down") if on("forceStop") => words.loss = Some(UNSAVED),
+        // Proxmox switches off what does not shut down in time, unless it is told not to.
+        Some(SHUT_DOWN_MANY) if need.value("force-stop") == Some("0") => words.loss = Some(STOPS),
         Some("Create or restore a VM:" | "Create or restore a container:") => match on("force") {
             true => words.destroys = true,
             false => words.loss = None,
@@ -123,6 +161,21 @@ pub(crate) fn words(need: &Need) -> Words {
         _ => {}
     }
     words
+}
+
+/// What taking options out of a guest's configuration destroys. The entry of an unused disk goes with the
+/// disk, and with `force` so does that of a disk in use.
+fn removed(need: &Need) -> Option<&'static str> {
+    const DISKS: &[&str] = &["ide", "sata", "scsi", "virtio", "efidisk", "tpmstate"];
+    let keys = need.value("delete")?;
+    if need.value("force") == Some("1") && DISKS.iter().any(|key| keys.contains(key)) {
+        return Some("The disks that are removed are deleted, and the data on them is lost for good.");
+    }
+    if keys.contains("unused") {
+        return Some("The data on the unused disks that are removed is lost for good.");
+    }
+    let state = keys.split(|c: char| !c.is_ascii_alphanumeric()).any(|key| key == "vmstate");
+    state.then_some("The saved memory of the guest is lost for good.")
 }
 
 fn is_path(row: &str, path: &str) -> bool {

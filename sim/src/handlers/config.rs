@@ -26,6 +26,8 @@ const ROOT_ONLY: &[&str] = &["args", "hookscript", "lock"];
 struct Wanted {
     set: Vec<(String, Value)>,
     delete: Vec<String>,
+    /// A disk that is deleted goes with its volume, which otherwise stays as an unused one.
+    force: bool,
     revert: Vec<String>,
 }
 
@@ -85,7 +87,7 @@ fn wanted(world: &World, call: &Call) -> Result<Wanted, Failure> {
             Ok((name.to_owned(), value))
         })
         .collect();
-    Ok(Wanted { set: set?, delete, revert })
+    Ok(Wanted { set: set?, delete, force: call.params.flag("force"), revert })
 }
 
 /// Refuses where the configuration file cannot be written: held, changed meanwhile, locked, read-only.
@@ -158,7 +160,10 @@ fn apply(world: &mut World, vmid: u32, wanted: Wanted) {
         guest.pending.remove(name);
     }
     for name in &wanted.delete {
-        guest.take_out(name);
+        let gone = wanted.force && !guest.waits(name) && guest.remove_disk(name).is_some();
+        if !gone {
+            guest.take_out(name);
+        }
     }
     for (name, value) in wanted.set {
         guest.change(&name, value);

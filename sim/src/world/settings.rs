@@ -60,7 +60,8 @@ impl Guest {
         }
     }
 
-    fn waits(&self, name: &str) -> bool {
+    /// Whether a change of this option waits for the next start.
+    pub fn waits(&self, name: &str) -> bool {
         let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
         self.running
             && match self.kind {

@@ -72,6 +72,13 @@ fn a_disk_is_added_enlarged_moved_detached_and_removed() {
     assert!(on_ceph().contains(&"ceph-prod:vm-101-disk-1".to_owned()));
     api.put(&format!("{VM}/config"), "delete=unused1");
     assert!(config(&api, VM)["unused1"].is_null() && on_ceph() == ["ceph-prod:vm-101-disk-0"]);
+    // With force the volume goes at once.
+    api.put(&format!("{VM}/config"), "scsi1=ceph-prod:8");
+    assert_eq!(on_ceph().len(), 2);
+    api.put(&format!("{VM}/config"), "delete=scsi1&force=1");
+    let now = config(&api, VM);
+    assert!(now["scsi1"].is_null() && now["unused1"].is_null(), "{now}");
+    assert_eq!(on_ceph(), ["ceph-prod:vm-101-disk-0"]);
 }
 
 #[test]
