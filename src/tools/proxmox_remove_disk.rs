@@ -143,10 +143,12 @@ fn destroy(
         return change.make(cx, deletion(guest, config, disk.key.as_str()), how);
     }
     let detach = config.edit().delete(disk.key.as_str()).call(guest);
+    let unused = unused_key(config);
+    let then = method(guest).with("delete", unused.as_str());
     if how.dry_run {
-        let then = method(guest).with("delete", unused_key(config));
         return change.plan(cx, &[detach, then]);
     }
+    whole(cx, disk, &unused, [&detach, &then])?;
     cx.call(detach)?;
     let kept = |error: &dyn std::fmt::Display| {
         Error::Failed(format!(
@@ -159,6 +161,27 @@ fn destroy(
     let unused = Disk::all(&now).find(|other| other.key.is_unused() && other.volume() == disk.volume());
     let unused = unused.ok_or_else(|| kept(&"Proxmox VE does not list it as unused."))?;
     change.make(cx, deletion(guest, &now, unused.key.as_str()), how).map_err(|error| kept(&error))
+}
+
+/// Refuses, before anything is sent, where the first change would be made and the second held up: half of it
+/// is not what was asked for, and once something has changed nobody can be asked any more.
+fn whole(cx: &Cx<'_>, disk: &Disk, unused: &str, [first, then]: [&Call; 2]) -> Result<(), Error> {
+    let (Some(first), Some(then)) = (cx.verdict(first)?, cx.verdict(then)?) else { return Ok(()) };
+    if then.allowed || !(first.allowed || first.asks) {
+        return Ok(());
+    }
+    let why = match then.asks {
+        true => format!(
+            "A person has to agree to the second one, and can be asked only before anything has changed. Make two calls of \
+             it: `proxmox_disk` with `action` = `detach`, then `proxmox_remove_disk` with `disk` = `{unused}`."
+        ),
+        false => foreign::line(&then.why, 600),
+    };
+    Err(Error::Failed(format!(
+        "To destroy `{}` takes two changes, taking it off the guest and deleting the volume that is kept. Nothing was \
+         sent. {why}",
+        disk.key
+    )))
 }
 
 /// The call that deletes a key; of an unused volume, with its data.

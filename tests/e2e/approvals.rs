@@ -312,6 +312,57 @@ fn what_is_granted_is_not_asked_for() {
 }
 
 #[test]
+fn what_takes_two_yeses_is_not_half_done() {
+    let sim = sim();
+    sim.with_world(|world| world.guests.get_mut(&101).unwrap().running = false);
+    let arguments = ["--ask", "VM.*@/", "--ask", "Datastore.AllocateSpace@/"];
+    let mut client = legacy(&sim, &arguments, "2025-11-25");
+    let refused = client.call("proxmox_remove_disk", json!({"vmid": 101, "disk": "scsi0"}));
+    let said = text(&refused);
+    assert!(is_error(&refused) && said.contains("Nothing was sent"), "{said}");
+    assert!(said.contains("`disk` = `unused0`"), "{said}");
+    assert!(client.aside.is_empty() && changes(&sim).is_empty(), "{:?}", changes(&sim));
+    // In two calls, as it says.
+    for (tool, arguments, reply) in [
+        ("proxmox_disk", json!({"vmid": 101, "action": "detach", "disk": "scsi0"}), yes()),
+        (
+            "proxmox_remove_disk",
+            json!({"vmid": 101, "disk": "unused0"}),
+            json!({"action": "accept", "content": {"confirm": "prod-web-01"}}),
+        ),
+    ] {
+        let (id, question) = ask(&mut client, tool, arguments);
+        answer(&mut client, &question, reply);
+        let done = client.answer_to(&json!(id))["result"].clone();
+        assert!(!is_error(&done), "{tool}: {}", text(&done));
+    }
+    assert_eq!(changes(&sim).len(), 2, "{:?}", changes(&sim));
+}
+
+#[test]
+fn what_destroys_by_a_parameter_takes_the_name_and_a_list_of_guests_is_shown() {
+    let sim = sim();
+    let mut client = legacy(&sim, &["--ask", "Administrator@/"], "2025-11-25");
+    let forced = json!({"method": "PUT", "path": "/nodes/pve1/qemu/101/config",
+        "params": {"delete": "scsi0", "force": 1}});
+    let (id, question) = ask(&mut client, "proxmox_change_api", forced);
+    let message = question["params"]["message"].as_str().unwrap();
+    assert!(message.contains("lost for good") && message.contains("delete=scsi0"), "{message}");
+    assert_eq!(question["params"]["requestedSchema"]["required"], json!(["confirm"]));
+    answer(&mut client, &question, yes());
+    assert!(is_error(&client.answer_to(&json!(id))["result"]), "a tick is no name");
+    let many = json!({"method": "POST", "path": "/cluster/bulk-action/guest/shutdown",
+        "params": {"vms": [100, 101]}});
+    let (id, question) = ask(&mut client, "proxmox_change_api", many);
+    let message = question["params"]["message"].as_str().unwrap();
+    assert!(message.contains("prod-db-master") && message.contains("prod-web-01"), "{message}");
+    assert_eq!(question["params"]["requestedSchema"]["required"], json!(["confirm"]));
+    answer(&mut client, &question, json!({"action": "decline"}));
+    client.answer_to(&json!(id));
+    assert!(changes(&sim).is_empty(), "{:?}", changes(&sim));
+}
+
+#[test]
 fn reads_are_asked_for_together() {
     let sim = sim();
     let mut client = legacy(&sim, &["--ask", "Sys.Audit@/nodes/pve1"], "2025-11-25");
