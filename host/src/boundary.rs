@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
@@ -311,9 +311,9 @@ impl Boundary {
         if let Some(watch) = &self.watch {
             watch.look_for_task(method, &body);
         }
-        let body = match status {
-            StatusCode::OK => self.gate.filter(method, &body, pools).map(Bytes::from).unwrap_or(body),
-            _ => body,
+        let body = match status.is_success() {
+            true => self.gate.filter(method, &body, pools).map(Bytes::from).unwrap_or(body),
+            false => body,
         };
         let body = secrets::taken_out(method, status, &body).map(Bytes::from).unwrap_or(body);
         response

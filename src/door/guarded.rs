@@ -57,12 +57,10 @@ impl<'a> Guarded<'a> {
     /// The answer as a tool may see it.
     fn passed_back(&self, method: &'static Method, response: Response) -> Response {
         let Response { status, reason, mut body } = response;
-        if status == 200
-            && let Some(cut) = self.rights.gate.filter(method, &body, &NoPools)
-        {
+        let succeeded = (200..300).contains(&status);
+        if succeeded && let Some(cut) = self.rights.gate.filter(method, &body, &NoPools) {
             body = cut;
         }
-        let succeeded = (200..300).contains(&status);
         if let Some(shown) = bodies::taken_out(method.verb.as_str(), method.path, succeeded, &body) {
             body = shown;
         }

@@ -142,11 +142,22 @@ struct Ceph {
 impl Ceph {
     /// Asks for them; the error is a short reason.
     fn ask(cx: &Cx<'_>) -> Result<Ceph, String> {
-        let status = cx.call(Call::of(&methods::GET_CLUSTER_CEPH_STATUS)).map_err(|error| error.brief())?;
+        let call = || Call::of(&methods::GET_CLUSTER_CEPH_STATUS);
+        let status = cx.call(call()).map_err(|error| refused(cx, &call(), &error))?;
         let map = status.get("pgmap").ok_or(text::UNKNOWN)?;
         // Ceph leaves a rate out while it is zero.
         let rate = |key: &str| Figure::of(map.get(key)).value().unwrap_or_default();
         Ok(Ceph { write: rate("write_op_per_sec"), read: rate("read_op_per_sec") })
+    }
+}
+
+/// Why there is no answer, in short. What is granted and refused all the same is left out by an allow-list.
+fn refused(cx: &Cx<'_>, call: &Call, error: &Error) -> String {
+    match (error, cx.verdict(call)) {
+        (Error::Denied(_), Ok(Some(verdict))) if verdict.needs.iter().all(|(_, granted)| *granted) => {
+            "left out by the operator's allow-list: it tells of every node".to_owned()
+        }
+        _ => error.brief(),
     }
 }
 

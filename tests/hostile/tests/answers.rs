@@ -200,6 +200,10 @@ async fn what_the_allow_lists_leave_out_is_cut_from_answers() {
         let seen = answered(&stage, "/cluster/resources", FaultKind::Body(body.to_owned())).await;
         assert!(!seen.to_string().contains("guest-102"), "{seen}");
     }
+    // Success has more than one status.
+    let odd = FaultKind::Status(206, "guest-102".to_owned());
+    let seen = answered(&stage, "/cluster/resources", odd).await;
+    assert_eq!((&seen["status"], &seen["body"]), (&json!(206), &json!(r#"{"data":[]}"#)));
 }
 
 #[tokio::test]
