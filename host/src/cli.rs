@@ -17,6 +17,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PROXMOX_TOKEN_FILE", "a file that holds the secret"),
     ("PROXMOX_TOKEN_COMMAND", "a command that prints the secret (not taken from a .env file)"),
     ("PROXMOX_ALLOW_ELEVATED", "true: every privilege that the token has"),
+    ("PROXMOX_BASIC", "false: only what is granted can be read"),
     ("PROXMOX_GRANTS", "what else is allowed, such as `VM.PowerMgmt@/vms/101, Sys.Audit@/`"),
     ("PROXMOX_ASK", "what is allowed after a person said yes to the very call"),
     ("PROXMOX_PROFILE", "a named set of permissions from the profiles file"),
@@ -214,6 +215,9 @@ pub struct Options {
     /// Allow everything that the API token may do
     #[arg(long, global = true, help_heading = "Permissions")]
     pub allow_elevated: bool,
+    /// Allow nothing but what is granted, reading included
+    #[arg(long, global = true, help_heading = "Permissions")]
+    pub no_basic: bool,
     /// Take grants and allow-lists from this profile, too
     #[arg(long, global = true, value_name = "NAME", help_heading = "Permissions")]
     pub profile: Option<String>,

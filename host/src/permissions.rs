@@ -25,6 +25,8 @@ pub struct Permissions {
     nodes: Option<AllowList>,
     guests: Option<AllowList>,
     profile: Option<Profile>,
+    /// What takes the basic grants away.
+    narrowed_by: Option<Origin>,
 }
 
 /// Where a permission came from.
@@ -98,12 +100,20 @@ impl Permissions {
             (false, None, Some(profile)) => profile.elevated.then(|| Origin::Profile(profile.name.clone())),
             (false, None, None) => None,
         };
-        let (grants, origin) = match origin {
-            Some(origin) => (Grants::elevated(), origin),
-            None => (Grants::basic(), Origin::Basic),
+        let narrowed_by = narrowed_by(options, sources, profile)?;
+        let (grants, origin) = match (origin, &narrowed_by) {
+            (Some(elevated), Some(narrow)) => {
+                return wrong(format!(
+                    "{elevated} grants everything, and {narrow} takes away even the reading that is granted without a \
+                     word. Leave one of them out."
+                ));
+            }
+            (Some(origin), None) => (Grants::elevated(), origin),
+            (None, Some(_)) => (Grants::default(), Origin::Basic),
+            (None, None) => (Grants::basic(), Origin::Basic),
         };
         let origins = vec![origin; grants.iter().count()];
-        Ok(Self { grants, origins, ..Self::default() })
+        Ok(Self { grants, origins, narrowed_by, ..Self::default() })
     }
 
     fn add(&mut self, text: &str, origin: Origin) -> Result<(), SettingsError> {
@@ -160,10 +170,30 @@ impl Permissions {
         self.guests.as_ref()
     }
 
+    /// What takes away the grants that hold without any setting, where something does.
+    pub fn narrowed_by(&self) -> Option<&Origin> {
+        self.narrowed_by.as_ref()
+    }
+
     /// The profile that was chosen.
     pub fn profile(&self) -> Option<&Profile> {
         self.profile.as_ref()
     }
+}
+
+/// Which of flag, variable and profile takes the basic grants away. One is enough, as it narrows.
+fn narrowed_by(
+    options: &Options,
+    sources: &Sources,
+    profile: Option<&Profile>,
+) -> Result<Option<Origin>, SettingsError> {
+    let variable = sources.get("PROXMOX_BASIC").map(|value| boolean("PROXMOX_BASIC", value)).transpose()?;
+    let by_profile = profile.filter(|profile| profile.without_basic).map(|p| Origin::Profile(p.name.clone()));
+    Ok(match (options.no_basic, variable) {
+        (true, _) => Some(Origin::Setting("--no-basic")),
+        (false, Some(false)) => Some(Origin::Setting("PROXMOX_BASIC")),
+        (false, _) => by_profile,
+    })
 }
 
 /// The grants to be asked for, from profile, variable and flags.
@@ -364,6 +394,33 @@ mod tests {
             elevated(&flagged, &[("PROXMOX_ALLOW_ELEVATED", "no")]).as_deref(),
             Some("--allow-elevated")
         );
+    }
+
+    #[test]
+    fn without_the_basic_grants_only_what_is_granted_holds() {
+        let narrowed = |options: &Options, variables: &[(&str, &str)]| {
+            let options = Options { grant: vec!["VM.Audit@/vms/101".to_owned()], ..options.clone() };
+            let all = gather(options, variables).unwrap();
+            let granted: Vec<String> =
+                all.each().map(|(grant, origin)| format!("{grant} from {origin}")).collect();
+            (all.narrowed_by().map(ToString::to_string), granted)
+        };
+        let (_file, options) = with_profile("basic = false");
+        let flagged = Options { no_basic: true, ..Options::default() };
+        for (options, variables, by) in [
+            (&flagged, &[][..], "--no-basic"),
+            (&Options::default(), &[("PROXMOX_BASIC", "false")], "PROXMOX_BASIC"),
+            (&options, &[], "profile night"),
+            // What narrows holds, wherever it was said.
+            (&options, &[("PROXMOX_BASIC", "true")], "profile night"),
+        ] {
+            let expected = (Some(by.to_owned()), vec!["VM.Audit@/vms/101 from --grant".to_owned()]);
+            assert_eq!(narrowed(options, variables), expected);
+        }
+        let (by, granted) = narrowed(&Options::default(), &[("PROXMOX_BASIC", "true")]);
+        assert_eq!((by, granted.len()), (None, 5));
+        let both = gather(Options { allow_elevated: true, ..flagged }, &[]).unwrap_err();
+        assert!(both.contains("--allow-elevated") && both.contains("--no-basic"), "{both}");
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Profile {
     pub vmids: Option<String>,
     /// Whether it grants everything that the API token may do.
     pub elevated: bool,
+    /// Whether not even what the basic mode reads can be read.
+    pub without_basic: bool,
     /// Toolsets to offer, separated by commas.
     pub toolsets: Option<String>,
     /// Tools to turn off, separated by commas.
@@ -118,6 +120,7 @@ struct Section {
     vmids: Option<Spanned<List>>,
     #[serde(default)]
     elevated: bool,
+    basic: Option<bool>,
     toolsets: Option<List>,
     exclude_tools: Option<List>,
     #[serde(default)]
@@ -184,6 +187,7 @@ impl Section {
             nodes: self.nodes.as_ref().map(|list| list.get_ref().text()),
             vmids: self.vmids.as_ref().map(|list| list.get_ref().text()),
             elevated: self.elevated,
+            without_basic: self.basic == Some(false),
             toolsets: self.toolsets.as_ref().map(List::text),
             exclude_tools: self.exclude_tools.as_ref().map(List::text),
             read_only: self.read_only,
@@ -250,7 +254,8 @@ mod tests {
         assert_eq!(profile.ask, ["VM.Snapshot@/"]);
         assert_eq!(profile.nodes.as_deref(), Some("pve1,pve2"));
         assert_eq!(profile.vmids.as_deref(), Some("100,110-120"));
-        assert!(!profile.elevated);
+        assert!(!profile.elevated && !profile.without_basic);
+        assert!(night("[profiles.night]\nbasic = false").unwrap().without_basic);
         assert_eq!(night("[profiles.night]\nvmids = 101").unwrap().vmids.as_deref(), Some("101"));
     }
 

@@ -116,9 +116,17 @@ pub(crate) fn value(variables: Variables<'_>, name: &str) -> Option<String> {
 }
 
 fn rights(get: &impl Fn(&str) -> Option<String>, login: String, secret: String) -> Result<Rights, String> {
-    let mut grants = match flag(get, "PROXMOX_ALLOW_ELEVATED")? {
-        Some(true) => Grants::elevated(),
-        _ => Grants::basic(),
+    let elevated = flag(get, "PROXMOX_ALLOW_ELEVATED")?.unwrap_or(false);
+    let basic = flag(get, "PROXMOX_BASIC")?.unwrap_or(true);
+    let mut grants = match (elevated, basic) {
+        (true, true) => Grants::elevated(),
+        (false, true) => Grants::basic(),
+        (false, false) => Grants::default(),
+        (true, false) => {
+            return Err("PROXMOX_ALLOW_ELEVATED grants everything, and PROXMOX_BASIC=false not even reading; leave one \
+                        of them out."
+                .to_owned());
+        }
     };
     if let Some(text) = get("PROXMOX_GRANTS") {
         grants.add(&text).map_err(|error| format!("PROXMOX_GRANTS: {error}"))?;
@@ -268,6 +276,9 @@ mod tests {
         .unwrap();
         assert_eq!(settings.authorization, format!("PVEAPIToken=mcp@pve!assistant={SECRET}"));
         assert!(settings.rights.gate.grants().is_elevated());
+        let settings = with(&[("PROXMOX_BASIC", "false"), ("PROXMOX_GRANTS", "VM.Audit@/vms/101")]).unwrap();
+        let granted: Vec<String> = settings.rights.gate.grants().iter().map(ToString::to_string).collect();
+        assert_eq!(granted, ["VM.Audit@/vms/101"]);
     }
 
     #[test]
@@ -300,6 +311,7 @@ mod tests {
             (&[("PROXMOX_GRANTS", "VM.Nope@/")], "PROXMOX_GRANTS"),
             (&[("PROXMOX_VMID_ALLOWLIST", "99")], "PROXMOX_VMID_ALLOWLIST"),
             (&[("PROXMOX_ALLOW_ELEVATED", "perhaps")], "true or false"),
+            (&[("PROXMOX_BASIC", "no"), ("PROXMOX_ALLOW_ELEVATED", "yes")], "leave one of them out"),
             (&[("PROXMOX_TOOLS", "nope")], "no such tool"),
         ] {
             let error = with(pairs).unwrap_err();

@@ -99,6 +99,78 @@ fn grants_as_json_and_in_elevated_mode() {
 }
 
 #[test]
+fn without_the_basic_grants_nothing_but_what_is_granted_can_be_read() {
+    let sim = sim();
+    let narrow = ["--no-basic", "--grant", "VM.Audit@/vms/101"];
+    let mut client = Client::connect(&sim, &narrow);
+    let vmids = |data: &Value| -> Vec<u64> {
+        data["guests"].as_array().unwrap().iter().map(|guest| guest["vmid"].as_u64().unwrap()).collect()
+    };
+    let list = client.call("proxmox_get_vms", json!({}));
+    assert_eq!(vmids(&list["structuredContent"]), [101]);
+    let resource = client.request("resources/read", json!({"uri": "proxmox://guests"}));
+    let resource = resource["result"]["contents"][0]["text"].as_str().unwrap();
+    assert_eq!(vmids(&serde_json::from_str(resource).unwrap()), [101]);
+    let of = json!({"type": "ref/prompt", "name": "diagnose_guest"});
+    let completed =
+        client.request("completion/complete", json!({"ref": of, "argument": {"name": "vmid", "value": ""}}));
+    assert_eq!(completed["result"]["completion"]["values"], json!(["101"]));
+    for (name, arguments) in [("health_check", json!({})), ("diagnose_guest", json!({"vmid": "100"}))] {
+        let prompt = client.request("prompts/get", json!({"name": name, "arguments": arguments}));
+        assert!(prompt["result"]["messages"].is_array(), "{prompt}");
+        assert!(!prompt.to_string().contains("prod-db-master"), "{prompt}");
+    }
+    let storages = client.call("proxmox_get_storage", json!({}));
+    assert_eq!(storages["structuredContent"]["storages"], json!([]));
+    let one = client.call("proxmox_get_guest", json!({"vmid": 100}));
+    assert!(is_error(&one) && !text(&one).contains("prod-db-master"), "{one}");
+    let direct = client.call("proxmox_read_api", json!({"path": "/nodes/pve1/qemu/100/config"}));
+    assert!(is_error(&direct) && text(&direct).contains("--grant VM.Audit@/vms/100"), "{direct}");
+
+    let page = stdout(&run(&mut with(&sim, &[&["grants"], &narrow[..]].concat())));
+    let mode = "Mode: granted only (nothing but what is granted, reading included; --no-basic)";
+    assert!(page.starts_with(mode) && !page.contains("VM.Audit@/ "), "{page}");
+    let shown = data(&run(with(&sim, &["grants", "--json"]).env("PROXMOX_BASIC", "false")));
+    assert_eq!((&shown["mode"], &shown["grants"]), (&json!("granted only"), &json!([])));
+    assert_eq!(shown["narrowed_by"], "PROXMOX_BASIC");
+    let folder = config("[profiles.narrow]\nbasic = false\ngrants = ['VM.Audit@/vms/101']\n");
+    let mut command = with(&sim, &["grants", "--json", "--profile", "narrow"]);
+    let shown = data(&run(command.env("XDG_CONFIG_HOME", folder.path())));
+    assert_eq!(shown["grants"], json!([{"grant": "VM.Audit@/vms/101", "origin": "profile narrow"}]));
+    let both = run(&mut with(&sim, &["grants", "--no-basic", "--allow-elevated"]));
+    assert_eq!(both.status.code(), Some(2), "{}", stderr(&both));
+}
+
+#[test]
+fn a_target_inside_the_allow_list_moves_no_guest_from_outside() {
+    let sim = sim();
+    let mut client = Client::connect(&sim, &["--allow-elevated", "--node-allowlist", "pve1"]);
+    for (path, params) in [
+        ("/cluster/bulk-action/guest/migrate", json!({"target": "pve1", "vms": [102]})),
+        ("/cluster/replication", json!({"id": "102-0", "target": "pve1", "type": "local"})),
+        ("/cluster/ha/resources/vm:103/migrate", json!({"node": "pve1"})),
+        ("/cluster/ha/resources/vm:103/relocate", json!({"node": "pve1"})),
+    ] {
+        let call = json!({"method": "POST", "path": path, "params": params});
+        let refused = client.call("proxmox_change_api", call);
+        let said = text(&refused);
+        assert!(is_error(&refused) && said.contains("PROXMOX_NODE_ALLOWLIST"), "{path}: {said}");
+    }
+    assert!(arrived(&sim).iter().all(|line| line.starts_with("GET ")), "{:?}", arrived(&sim));
+}
+
+#[test]
+fn under_an_allow_list_of_nodes_storages_are_listed_without_the_state_of_ceph() {
+    let sim = sim();
+    let arguments = ["--node-allowlist", "pve1", "--grant", "Sys.Audit@/"];
+    let listed = Client::connect(&sim, &arguments).call("proxmox_get_storage", json!({}));
+    let said = text(&listed);
+    assert!(!is_error(&listed) && said.contains("ceph-prod"), "{said}");
+    assert!(said.contains("IOPS: left out by the operator's allow-list"), "{said}");
+    assert!(!arrived(&sim).iter().any(|line| line.contains("/ceph/")), "{:?}", arrived(&sim));
+}
+
+#[test]
 fn explain_shows_each_request_its_rule_and_what_would_open_it() {
     let sim = sim();
     let arguments = ["grants", "explain", "proxmox_shutdown_vm", "vmid=101"];

@@ -28,13 +28,20 @@ pub fn run(tools: &Tools, permissions: &Permissions, as_json: bool) -> Result<Ex
 }
 
 fn mode(permissions: &Permissions) -> &'static str {
-    if permissions.grants().is_elevated() { "elevated" } else { "basic" }
+    match (permissions.grants().is_elevated(), permissions.narrowed_by()) {
+        (true, _) => "elevated",
+        (false, None) => "basic",
+        (false, Some(_)) => "granted only",
+    }
 }
 
 fn page(tools: &Tools, permissions: &Permissions) -> String {
-    let meaning = match permissions.grants().is_elevated() {
-        true => "everything that the API token may do",
-        false => "reading guests, storages, pools and networks, and what is granted besides",
+    let meaning = match (permissions.grants().is_elevated(), permissions.narrowed_by()) {
+        (true, _) => "everything that the API token may do".to_owned(),
+        (false, None) => {
+            "reading guests, storages, pools and networks, and what is granted besides".to_owned()
+        }
+        (false, Some(by)) => format!("nothing but what is granted, reading included; {by}"),
     };
     let mut text = format!("Mode: {} ({meaning})\n", mode(permissions));
     // Writing to a String cannot fail, here and below.
@@ -134,6 +141,7 @@ fn data(tools: &Tools, permissions: &Permissions) -> Value {
     };
     json!({
         "mode": mode(permissions),
+        "narrowed_by": permissions.narrowed_by().map(ToString::to_string),
         "profile": permissions.profile().map(|p| json!({"name": p.name, "file": p.file.display().to_string()})),
         "grants": permissions.each().map(each).collect::<Vec<_>>(),
         "ask": permissions.ask().iter().map(ToString::to_string).collect::<Vec<_>>(),
