@@ -169,6 +169,25 @@ fn what_cannot_be_written_down_is_not_done_and_reading_goes_on() {
 }
 
 #[test]
+fn a_log_that_was_moved_away_takes_no_change() {
+    let sim = sim();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, moved) = (folder.path().join("audit.log"), folder.path().join("audit.log.1"));
+    let mut client = Client::connect(&sim, &["--allow-elevated", "--audit-log", file.to_str().unwrap()]);
+    assert!(!is_error(&client.call("proxmox_shutdown_vm", json!({"vmid": 101}))));
+    std::fs::rename(&file, &moved).unwrap();
+    sim.clear_requests();
+    let refused = client.call("proxmox_shutdown_vm", json!({"vmid": 106}));
+    assert!(is_error(&refused) && text(&refused).contains("renamed"), "{}", text(&refused));
+    assert!(!is_error(&client.call("proxmox_get_nodes", json!({}))), "reading goes on");
+    assert!(arrived(&sim).iter().all(|line| line.starts_with("GET ")), "{:?}", arrived(&sim));
+    std::fs::rename(&moved, &file).unwrap();
+    assert!(!is_error(&client.call("proxmox_shutdown_vm", json!({"vmid": 106}))));
+    client.finish();
+    assert_eq!(verify(&file, &[]).0, Some(0));
+}
+
+#[test]
 fn an_audit_log_that_cannot_be_opened_stops_the_start() {
     let sim = sim();
     let mut command = configured(&sim, &sim.token());
