@@ -72,13 +72,16 @@ fn rows(answer: &Json) -> Vec<Json> {
     }
 }
 
-/// Whether a row is the given one, but for members that are left out.
+/// Whether a row is the given one, but for members and names of nodes that are left out.
 fn is_part_of(row: &Json, given: &Json) -> bool {
     let (Some(row), Some(given)) = (row.as_object(), given.as_object()) else { return row == given };
     row.len() == given.len()
         && row.iter().all(|(key, value)| match (key.as_str(), value, given.get(key)) {
             ("members", Json::Array(some), Some(Json::Array(all))) => {
                 some.iter().all(|one| all.contains(one))
+            }
+            ("nodes", Json::String(some), Some(Json::String(all))) => {
+                some.split(',').all(|one| all.contains(one))
             }
             (_, value, known) => known == Some(value),
         })
@@ -108,6 +111,10 @@ fn check_walls(method: &Method, row: &Json) -> Result<(), String> {
             return Err(format!("{method}: node {node:?} is left out, and shown in {row}"));
         }
     }
+    let is_inside = |list: &str| list.split(',').all(|node| node == "pve1");
+    if let Some(nodes) = row.get("nodes").filter(|nodes| !nodes.as_str().is_some_and(is_inside)) {
+        return Err(format!("{method}: nodes {nodes} are left out, and shown in {row}"));
+    }
     Ok(())
 }
 
@@ -123,6 +130,7 @@ fn seeds() -> Vec<Vec<u8>> {
         r#"{"poolid":"dev","members":[{"type":"qemu","vmid":101,"node":"pve1"},{"type":"lxc","vmid":103,"node":"pve2"}]}"#,
         r#"{"guest":101,"source":"pve1","target":"pve1","id":"101-0"}"#,
         r#"{"id":"backup-1","vmid":"101,102","node":"pve1"}"#,
+        r#"{"storage":"a1","type":"nfs","nodes":"pve1,pve2"}"#,
     ];
     let whole = format!("{{\"data\":[{}],\"total\":9}}", rows.join(","));
     (0..LISTS.len())
@@ -165,4 +173,6 @@ const WORDS: &[&str] = &[
     "\u{0}",
     "\"id\":",
     "\"storage\":\"b1\"",
+    "\"nodes\":\"pve2\"",
+    "pve1;pve2",
 ];
