@@ -108,7 +108,9 @@ fn read_parameter(name: &str, value: &str, seen: &mut Seen) {
         seen.guests.extend(words().filter_map(|word| number(word.rsplit(':').next().unwrap_or(word))));
     }
     if VOLUMES.contains(&name.trim_end_matches(|c: char| c.is_ascii_digit())) {
-        value.split(',').for_each(|part| volumes(part, &mut seen.guests));
+        // Where a volume is mounted inside its container is the container's own affair.
+        let named = value.split(',').filter(|part| !part.starts_with("mp="));
+        named.for_each(|part| volumes(part, &mut seen.guests));
     }
 }
 

@@ -48,10 +48,11 @@ fn join(world: &mut World, _: &Call) -> Result<Reply, Failure> {
     if world.cluster.is_none() {
         return Err(Failure::internal("node is not in a cluster, no join info available!"));
     }
+    let fingerprint = ["A7"; 32].join(":");
     let member = |node: &crate::world::Node| {
         json!({
             "name": node.name, "nodeid": node.number.to_string(), "pve_addr": node.ip, "ring0_addr": node.ip,
-            "quorum_votes": "1", "pve_fp": ["A7"; 32].join(":"),
+            "quorum_votes": "1", "pve_fp": fingerprint,
         })
     };
     Ok(json!({
