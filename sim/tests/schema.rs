@@ -40,6 +40,7 @@ const USUAL: &[(&str, &str)] = &[
 const ARGUMENTS: &[(Verb, &str, &str)] = &[
     (Verb::Post, "/nodes/{node}/qemu", "vmid=900&memory=512&scsi0=local-zfs:8"),
     (Verb::Post, "/nodes/{node}/qemu/{vmid}/clone", "newid=901"),
+    (Verb::Get, "/cluster/mapping/usb", "check-node=pve1"),
     (Verb::Put, "/nodes/{node}/qemu/{vmid}/resize", "disk=scsi0&size=%2B1G"),
     (Verb::Put, "/nodes/{node}/lxc/{vmid}/resize", "disk=rootfs&size=%2B1G"),
     (Verb::Post, "/nodes/{node}/lxc", TEMPLATE),

@@ -53,6 +53,11 @@ pub const OF_CLUSTER: &[Code] = &[
 /// What is found of the cluster as well as of one guest that is looked at.
 pub const OF_BOTH: &[Code] = &[
     code("agent-silent", &[Warning], "The guest agent is turned on, but does not answer."),
+    code(
+        "filesystem-full",
+        &[Critical, Warning],
+        "A file system inside a VM is nearly full, as its agent tells.",
+    ),
     code("guest-locked", &[Warning, Info], "A guest is locked: by a task at work, or, a warning, with none."),
     code("ha-error", &[Critical], "High availability gave a guest up, or moves it away from a failed node."),
     code("node-cpu-busy", &[Critical, Warning], "The processors of a node are nearly all in use."),

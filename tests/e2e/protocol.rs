@@ -157,12 +157,18 @@ fn what_is_no_message_gets_an_error_and_does_no_harm() {
 fn calls_run_at_the_same_time() {
     let sim = Sim::start(Options { latency: Duration::from_millis(400), ..Options::instant() }).unwrap();
     let mut client = Client::connect(&sim, &[]);
-    let ids: Vec<i64> = (0..16)
-        .map(|_| client.begin("tools/call", json!({"name": "proxmox_get_nodes", "arguments": {}})))
+    // Each reads something else: the same would be one request.
+    let ids: Vec<(u32, i64)> = (100..112)
+        .map(|vmid| {
+            (
+                vmid,
+                client.begin("tools/call", json!({"name": "proxmox_get_guest", "arguments": {"vmid": vmid}})),
+            )
+        })
         .collect();
-    // One at a time would take 6.4 s; while the slowest waits, all the others are on their way.
-    for id in &ids {
-        assert!(text(&client.answer_to(&json!(id))["result"]).contains("pve1"));
+    // One at a time would take 9.6 s; while the slowest waits, all the others are on their way.
+    for (vmid, id) in &ids {
+        assert!(text(&client.answer_to(&json!(id))["result"]).contains(&vmid.to_string()));
     }
     let connections: std::collections::HashSet<u64> = sim.requests().iter().map(|r| r.connection).collect();
     assert!(connections.len() > 8, "only {} connections at one time", connections.len());

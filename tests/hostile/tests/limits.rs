@@ -158,7 +158,12 @@ async fn hundreds_at_once() {
         *kinds.entry(failure(&call.await.unwrap()).0).or_insert(0) += 1;
     }
     assert_eq!(kinds, [("", 360), ("defect", 120), ("failed", 120)].into());
-    assert_eq!(stage.arrived().len(), 120);
+    // Those that began together were one request.
+    let arrived = stage.arrived();
+    assert!(
+        (1..=120).contains(&arrived.len()) && arrived.iter().all(|line| line.contains(VERSION)),
+        "{arrived:?}"
+    );
     stage.still_works().await;
 }
 
