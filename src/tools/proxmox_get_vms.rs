@@ -133,7 +133,8 @@ fn run(cx: &Cx<'_>, args: &Args) -> Result<Outcome, Error> {
     guests.sort_by(|a, b| params.order(a, b));
     if guests.len() <= IN_FULL {
         let full = in_full(&params, guests.clone())?;
-        if params.limit.is_some() || is_small(&full) {
+        // A small cluster is shown as it is; in a large one, what fits a filter may still be too much.
+        if params.limit.is_some() || all.len() <= IN_FULL || is_small(&full) {
             return Ok(full);
         }
     }
