@@ -41,7 +41,7 @@ fn a_full_file_system_inside_a_vm_is_found() {
     let rows = json!({"data": {"result": [{"mountpoint": "/var", "total-bytes": 1000, "used-bytes": 980, "type": "ext4"}]}});
     let change = |request: &str| {
         let answer = crate::cx::Response { status: 200, reason: None, body: rows.to_string().into() };
-        request.contains("/get-fsinfo").then(|| Ok(answer))
+        request.contains("/get-fsinfo").then_some(Ok(answer))
     };
     let output = finish(&TOOL, &Altered { inner: &demo, change: &change }, json!({"vmid": 101})).unwrap();
     let found = &output.data["findings"][0];
