@@ -134,15 +134,21 @@ fn is_base(part: &str) -> bool {
 }
 
 fn owner(part: &str) -> Option<u32> {
-    if let Some(id) = value::vmid(part) {
+    if let Some(id) = vmid(part) {
         return Some(id);
     }
     let mut words = part.split('-');
     match words.next()? {
-        "vm" | "base" | "subvol" | "basevol" => words.next().and_then(value::vmid),
-        "vzdump" => words.nth(1).and_then(value::vmid),
+        "vm" | "base" | "subvol" | "basevol" => words.next().and_then(vmid),
+        "vzdump" => words.nth(1).and_then(vmid),
         _ => None,
     }
+}
+
+/// The vmid of a volume's name. Proxmox compares it as a number, so zeros in front change nothing.
+fn vmid(text: &str) -> Option<u32> {
+    let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.trim_start_matches('0'))?;
+    value::vmid(number)
 }
 
 #[cfg(test)]
@@ -151,6 +157,7 @@ mod tests {
 
     #[test]
     fn a_volume_names_its_owner() {
+        assert_eq!(owners("local:vm-0101-disk-0"), [101]);
         for (volume, expected) in [
             ("local-zfs:vm-101-disk-0", &[101][..]),
             ("vm-101-disk-0", &[101]),
