@@ -108,9 +108,15 @@ fn read_parameter(name: &str, value: &str, seen: &mut Seen) {
         seen.guests.extend(words().filter_map(|word| number(word.rsplit(':').next().unwrap_or(word))));
     }
     if VOLUMES.contains(&name.trim_end_matches(|c: char| c.is_ascii_digit())) {
-        // Where a volume is mounted inside its container is the container's own affair.
-        let named = value.split(',').filter(|part| !part.starts_with("mp="));
-        named.for_each(|part| volumes(part, &mut seen.guests));
+        value.split(',').for_each(|part| match part.split_once('=') {
+            None => volumes(part, &mut seen.guests),
+            // A property is a volume where a storage is named; a mount point inside a container is none.
+            Some((_, more)) => {
+                let has_storage =
+                    |text: &&str| text.split_once(':').is_some_and(|(storage, _)| !storage.contains('/'));
+                more.split('=').filter(has_storage).for_each(|text| volumes(text, &mut seen.guests));
+            }
+        });
     }
 }
 
