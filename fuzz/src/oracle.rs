@@ -83,13 +83,7 @@ fn read_path(below: &str, seen: &mut Seen) -> Result<(), String> {
         {
             let fields: Vec<&str> = upid.split(':').collect();
             seen.nodes.extend(fields.get(1).map(|node| (*node).to_owned()));
-            seen.guests.extend(
-                fields
-                    .get(6)
-                    .and_then(|id| id.split('@').next())
-                    .and_then(|id| id.parse::<u32>().ok())
-                    .filter(is_vmid),
-            );
+            seen.guests.extend(fields.get(6).and_then(|id| id.split('@').next()).and_then(vmid));
         }
     }
     Ok(())
@@ -112,8 +106,7 @@ fn read_parameter(name: &str, value: &str, seen: &mut Seen) {
             None => volumes(part, &mut seen.guests),
             // A property is a volume where a storage is named; a mount point inside a container is none.
             Some((_, more)) => {
-                let has_storage =
-                    |text: &&str| text.split_once(':').is_some_and(|(storage, _)| !storage.contains('/'));
+                let has_storage = |text: &&str| text.contains(':');
                 more.split('=').filter(has_storage).for_each(|text| volumes(text, &mut seen.guests));
             }
         });
@@ -123,7 +116,12 @@ fn read_parameter(name: &str, value: &str, seen: &mut Seen) {
 /// The owners in a volume's name: the number behind `vm-`, `base-` and the like, and a number that stands
 /// for a folder. A base image in front of another image is what that one stands on, not what is used.
 fn volumes(text: &str, guests: &mut Vec<u32>) {
-    let name = text.split_once(':').map_or(text, |(_, name)| name);
+    let name = match text.split_once(':') {
+        Some((storage, name)) if is_storage(storage) => name,
+        // Not a volume's name but a path, which is root's alone, or text.
+        Some(_) => return,
+        None => text,
+    };
     let parts: Vec<&str> = name.split('/').collect();
     let last = parts.len() - 1;
     for (i, part) in parts.iter().enumerate() {
@@ -136,13 +134,23 @@ fn volumes(text: &str, guests: &mut Vec<u32>) {
             Some(folder) if last == 3 && i == 2 => Some(folder).filter(|_| !part.contains('-')),
             _ => None,
         };
-        guests.extend(number.and_then(|digits| digits.parse::<u32>().ok()).filter(is_vmid));
+        guests.extend(number.and_then(vmid));
     }
 }
 
-/// Numbers below and above are no guests': tasks and files may carry them.
-fn is_vmid(number: &u32) -> bool {
-    (100..=999_999_999).contains(number)
+/// The name of a storage as Proxmox takes it: a letter first, a letter or digit last, and `-_.` between.
+fn is_storage(text: &str) -> bool {
+    text.len() > 1
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+/// A guest's number; zeros in front change nothing. Numbers below and above are no guests': tasks and
+/// files may carry them.
+fn vmid(digits: &str) -> Option<u32> {
+    let number = digits.chars().all(|c| c.is_ascii_digit()).then(|| digits.parse::<u32>().ok())?;
+    number.filter(|number| (100..=999_999_999).contains(number))
 }
 
 fn decode(text: &str) -> Result<String, String> {
@@ -164,12 +172,17 @@ mod tests {
             read("/api2/json/nodes/pve1/qemu/101/config?target=pve2", b"scsi1=a1%3Avm-102-disk-0").unwrap();
         assert_eq!((seen.nodes, seen.guests), (vec!["pve1".to_owned(), "pve2".to_owned()], vec![101, 102]));
         assert_eq!(guests("/api2/json/nodes/pve1/vzdump", "vmid=103%2C104"), [103, 104]);
-        assert_eq!(guests("/api2/json/nodes/pve1/storage/a/content/a%3A105%2Fx.raw", ""), [105]);
+        assert_eq!(guests("/api2/json/nodes/pve1/storage/a1/content/a1%3A105%2Fx.raw", ""), [105]);
         assert_eq!(
-            guests("/api2/json/x", "scsi0=z1%3Abase-900-d%2Fvm-106-d&archive=b%3Abackup%2Fvzdump-qemu-107-x"),
+            guests(
+                "/api2/json/x",
+                "scsi0=z1%3Abase-900-d%2Fvm-106-d&archive=b1%3Abackup%2Fvzdump-qemu-107-x"
+            ),
             [107, 106].map(|n| if n == 107 { 106 } else { 107 })
         );
         assert_eq!(guests("/api2/json/x", "scsi0=a1%3A200"), [0_u32; 0]);
+        assert_eq!(guests("/api2/json/x", "scsi0=a1%3A0%2Cx%3Da1%3Avm-0103-d"), [103]);
+        assert_eq!(guests("/api2/json/x", "scsi0=a1%3A0%2Cx%3Dto%20a1%3Avm-103-d"), [0_u32; 0]);
     }
 
     #[test]

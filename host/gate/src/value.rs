@@ -12,6 +12,13 @@ pub(crate) fn vmid(text: &str) -> Option<u32> {
     text.parse().ok().filter(|n| (100..=999_999_999).contains(n))
 }
 
+/// The vmid in the name of a volume or of a task. Proxmox reads a number there, so zeros in front change
+/// nothing.
+pub(crate) fn vmid_in_a_name(text: &str) -> Option<u32> {
+    let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.trim_start_matches('0'))?;
+    vmid(number)
+}
+
 /// A whole number in the one way to write it: `0`, or digits without a leading zero, with `-` below zero.
 pub(crate) fn is_canonical_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -105,7 +112,7 @@ impl<'a> Upid<'a> {
 
     /// The guest that the task is about, where it is about one.
     pub(crate) fn vmid(&self) -> Option<u32> {
-        vmid(self.id.split('@').next().unwrap_or_default())
+        vmid_in_a_name(self.id.split('@').next().unwrap_or_default())
     }
 }
 
@@ -197,6 +204,8 @@ mod tests {
         assert_eq!((upid.node, upid.vmid(), upid.login), ("pve1", Some(150), "root@pam!mcp"));
         let image = Upid::parse("UPID:pve1:00003215:0004ADDD:6B02B8E4:imgdel:150@local:root@pam:").unwrap();
         assert_eq!(image.vmid(), Some(150));
+        let zeros = Upid::parse("UPID:pve1:00003215:0004ADDD:6B02B8E4:qmstart:000150:root@pam:").unwrap();
+        assert_eq!(zeros.vmid(), Some(150));
         for bad in [
             "UPID:pve1:00003215:0004ADDD:6B02B8E4:qmshutdown:150:root@pam!mcp",
             "UPID:localhost:00003215:0004ADDD:6B02B8E4:qmshutdown:150:root@pam:",

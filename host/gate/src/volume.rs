@@ -134,21 +134,15 @@ fn is_base(part: &str) -> bool {
 }
 
 fn owner(part: &str) -> Option<u32> {
-    if let Some(id) = vmid(part) {
+    if let Some(id) = value::vmid_in_a_name(part) {
         return Some(id);
     }
     let mut words = part.split('-');
     match words.next()? {
-        "vm" | "base" | "subvol" | "basevol" => words.next().and_then(vmid),
-        "vzdump" => words.nth(1).and_then(vmid),
+        "vm" | "base" | "subvol" | "basevol" => words.next().and_then(value::vmid_in_a_name),
+        "vzdump" => words.nth(1).and_then(value::vmid_in_a_name),
         _ => None,
     }
-}
-
-/// The vmid of a volume's name. Proxmox compares it as a number, so zeros in front change nothing.
-fn vmid(text: &str) -> Option<u32> {
-    let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.trim_start_matches('0'))?;
-    value::vmid(number)
 }
 
 #[cfg(test)]
