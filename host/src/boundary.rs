@@ -22,7 +22,7 @@ use crate::approvals::leave::{self, Leave};
 use crate::approvals::{Need, Unapproved};
 use crate::egress::{Egress, SendError, is_repeatable};
 use crate::pools::{Directory, Members};
-use crate::received::{Failure, MAX_ANSWER, Received};
+use crate::received::{Failure, MAX_ANSWER, Reads, Received};
 use crate::secrets::{self, TAKEN_OUT};
 use crate::watch::{Held, Sending, Watch};
 
@@ -145,6 +145,7 @@ pub(crate) struct Boundary {
     pools: Arc<Directory>,
     scope: Arc<Scope>,
     ledger: Arc<Mutex<Ledger>>,
+    reads: Arc<Reads>,
     leave: Option<Leave>,
     rehearsal: Option<Arc<Gate>>,
     watch: Option<Arc<Watch>>,
@@ -169,6 +170,7 @@ impl Boundary {
             pools,
             scope,
             ledger,
+            reads: Reads::current(),
             leave: None,
             rehearsal: None,
             watch: None,
@@ -271,7 +273,7 @@ impl Boundary {
             return Err(Error::HttpRequestDenied);
         }
         let sending = self.let_go(&permit, raw, &pools).await?;
-        let answer = self.egress.receive(permit).await;
+        let answer = self.egress.receive(permit, &self.reads).await;
         if let (Some(watch), Some(sending)) = (&self.watch, sending) {
             let status = answer.as_ref().map_or_else(Failure::status, |answer| Some(answer.status));
             watch.answered(sending, status.map(|status| status.as_u16()));

@@ -22,7 +22,6 @@ use proxmox_gate::{Permit, PermitParts};
 
 use crate::echo::Echo;
 use crate::engine::MAX_INSTANCES;
-use crate::received::Reads;
 use crate::tls::{self, Fingerprint, Refusals, Trust};
 
 const AGENT: &str = concat!("proxmox-mcp/", env!("CARGO_PKG_VERSION"));
@@ -125,7 +124,6 @@ pub enum SendError {
 pub struct Egress {
     endpoint: Endpoint,
     echo: Echo,
-    reads: Reads,
     refusals: Refusals,
     // Made with the first request: reading the system's certificates takes longer than all else at start.
     client: OnceLock<Result<Http, SendError>>,
@@ -159,8 +157,8 @@ impl Egress {
     /// The way out to one server.
     pub fn new(endpoint: Endpoint) -> Arc<Self> {
         let echo = Echo::of(&endpoint.authorization);
-        let (reads, refusals, client) = Default::default();
-        Arc::new(Self { endpoint, echo, reads, refusals, client })
+        let (refusals, client) = Default::default();
+        Arc::new(Self { endpoint, echo, refusals, client })
     }
 
     /// The server that requests go to.
@@ -171,11 +169,6 @@ impl Egress {
     /// What takes the API token out of answers.
     pub(crate) fn echo(&self) -> &Echo {
         &self.echo
-    }
-
-    /// Reads that are under way.
-    pub(crate) fn reads(&self) -> &Reads {
-        &self.reads
     }
 
     /// Sends what the gate permitted.

@@ -1,13 +1,13 @@
 //! Answers of Proxmox VE as they may be handed on: received whole, bounded in size and time, without the API token
 //! and other [`secrets`].
 //!
-//! Calls that read the same at the same time share one request, as those do that a prompt or a batch is made of. Who
-//! comes more than [`TOGETHER`] later asks anew, and so does who comes after a change that was made here. It spares
-//! Proxmox VE requests; it does not make calls faster, since those that share an answer go on all at once.
+//! What one request of a client reads more than once at the same time is asked for once: by one call, or by the calls
+//! that a prompt is made of. Requests of their own share nothing: they would wait for each other and go on all at
+//! once, which leaves the processor idle first and makes a queue then.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -26,8 +26,6 @@ use crate::secrets;
 
 /// An answer about 20,000 guests is 8 MiB.
 pub(crate) const MAX_ANSWER: usize = 32 * 1024 * 1024;
-/// How much later a read may begin than the one whose answer it shares.
-const TOGETHER: Duration = Duration::from_millis(2);
 /// Longest wait for the body of an answer whose head has come.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -71,39 +69,45 @@ impl Failure {
 type Outcome = Result<Received, Failure>;
 type UnderWay = BoxFuture<'static, Outcome>;
 
-/// Reads that are under way, by path and query.
+/// Reads that are under way for one request of a client, by path and query.
 #[derive(Default)]
-pub(crate) struct Reads(Mutex<HashMap<String, Read>>);
+pub(crate) struct Reads(Mutex<HashMap<String, WeakShared<UnderWay>>>);
 
-struct Read {
-    begun: Instant,
-    answer: WeakShared<UnderWay>,
+tokio::task_local! {
+    // As the caller is: nothing between a prompt and the boundary has a say in it.
+    static TOGETHER: Arc<Reads>;
 }
 
-impl Read {
-    /// The answer that is to come, for who asks now.
-    fn for_now(&self) -> Option<Shared<UnderWay>> {
-        let answer = self.answer.upgrade().filter(|_| self.begun.elapsed() <= TOGETHER);
-        // What has come is of the past, even if nobody has looked at it yet.
-        answer.filter(|answer| answer.peek().is_none())
-    }
+/// The answer that is to come, for who asks now. What has come is of the past, even if nobody has looked at it yet.
+fn to_come(read: &WeakShared<UnderWay>) -> Option<Shared<UnderWay>> {
+    read.upgrade().filter(|answer| answer.peek().is_none())
 }
 
 impl Reads {
-    fn all(&self) -> MutexGuard<'_, HashMap<String, Read>> {
+    /// Those of the work at hand; where it shares with no other work, new ones.
+    pub(crate) fn current() -> Arc<Self> {
+        TOGETHER.try_with(Clone::clone).unwrap_or_default()
+    }
+
+    /// Does this work, whose calls share reads with whatever else is done so.
+    pub(crate) async fn shared_by<T>(self: Arc<Self>, work: impl Future<Output = T>) -> T {
+        TOGETHER.scope(self, work).await
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, WeakShared<UnderWay>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The read of this that is under way, or else the one that `begin` gives.
     fn join(&self, target: &str, begin: impl FnOnce() -> UnderWay) -> Shared<UnderWay> {
         let mut all = self.all();
-        if let Some(answer) = all.get(target).and_then(Read::for_now) {
+        if let Some(answer) = all.get(target).and_then(to_come) {
             return answer;
         }
-        all.retain(|_, read| read.for_now().is_some());
+        all.retain(|_, read| to_come(read).is_some());
         let answer = begin().shared();
         if let Some(weak) = answer.downgrade() {
-            all.insert(target.to_owned(), Read { begun: Instant::now(), answer: weak });
+            all.insert(target.to_owned(), weak);
         }
         answer
     }
@@ -115,16 +119,16 @@ impl Reads {
 }
 
 impl Egress {
-    /// Sends what the gate permitted, and receives the answer. Identical reads may share it.
+    /// Sends what the gate permitted, and receives the answer, shared with whoever of these reads the same.
     ///
     /// # Errors
     /// [`Failure`] where there is none. An answer of any status is not an error.
-    pub(crate) async fn receive(self: &Arc<Self>, permit: Permit) -> Outcome {
+    pub(crate) async fn receive(self: &Arc<Self>, permit: Permit, reads: &Reads) -> Outcome {
         let method = permit.method();
         if !method.verb.reads() {
-            self.reads().part();
+            reads.part();
             let outcome = self.receive_own(permit).await;
-            self.reads().part();
+            reads.part();
             return outcome;
         }
         if !is_repeatable(method) {
@@ -132,7 +136,7 @@ impl Egress {
         }
         let target = permit.path_and_query().to_owned();
         let egress = self.clone();
-        self.reads().join(&target, || async move { egress.receive_own(permit).await }.boxed()).await
+        reads.join(&target, || async move { egress.receive_own(permit).await }.boxed()).await
     }
 
     /// The same, sharing it with nobody: for what the host decides by.
@@ -256,9 +260,14 @@ mod tests {
         drop(second);
         let _third = slow.read("/a");
         assert_eq!(slow.begun(), 3);
-        std::thread::sleep(TOGETHER * 2);
-        let _fourth = slow.read("/a");
-        assert_eq!(slow.begun(), 4, "it was asked for too long ago");
+    }
+
+    #[tokio::test]
+    async fn only_what_is_done_together_shares() {
+        assert!(!Arc::ptr_eq(&Reads::current(), &Reads::current()));
+        let both = Arc::new(Reads::default());
+        let reads = |both: &Arc<Reads>| both.clone().shared_by(async { Reads::current() });
+        assert!(Arc::ptr_eq(&reads(&both).await, &reads(&both).await));
     }
 
     #[test]

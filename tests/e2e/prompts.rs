@@ -1,5 +1,7 @@
 //! Prompts: listed as far as their tools are open, and full of answers that came the ordinary way.
 
+use std::time::Duration;
+
 use proxmox_sim::{Options, Sim};
 use serde_json::{Value, json};
 
@@ -70,6 +72,24 @@ fn every_prompt_comes_with_its_data() {
         assert!(!text.contains("gave no answer"), "{name}: {text}");
     }
     assert!(arrived(&sim).iter().all(|line| line.starts_with("GET ")), "{:?}", arrived(&sim));
+}
+
+#[test]
+fn what_several_answers_need_is_asked_for_once() {
+    let sim = Sim::start(Options { latency: Duration::from_millis(300), ..Options::instant() }).unwrap();
+    let mut client = Client::connect(&sim, &[]);
+    get(&mut client, "diagnose_guest", json!({"vmid": "101"}));
+    // Its four calls look for the guest at the same time, in two lists.
+    let lists = |sim: &Sim| arrived(sim).iter().filter(|line| *line == "GET /cluster/resources").count();
+    assert_eq!(lists(&sim), 2, "{:?}", arrived(&sim));
+    // Calls of their own ask for themselves.
+    let ids: Vec<i64> = (0..3)
+        .map(|_| client.begin("tools/call", json!({"name": "proxmox_get_vms", "arguments": {}})))
+        .collect();
+    for id in ids {
+        client.answer_to(&json!(id));
+    }
+    assert_eq!(lists(&sim), 5, "{:?}", arrived(&sim));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::approvals::Nobody;
 use crate::calls::offers::{Part, Reading};
 use crate::calls::{Answer, Tools};
 use crate::engine;
+use crate::received::Reads;
 use crate::watch::{Caller, called_by};
 
 /// What is taken of one answer, in bytes. The answers of tools are smaller.
@@ -68,6 +69,7 @@ async fn put_together(tools: &Arc<Tools>, parts: Vec<Part>) -> String {
     let mut texts: Vec<String> = Vec::with_capacity(parts.len() + 1);
     // Dropped with this future, it ends the calls that still run.
     let mut running = JoinSet::new();
+    let together = Arc::new(Reads::default());
     for part in parts {
         match part {
             Part::Text(text) => texts.push(text),
@@ -75,7 +77,7 @@ async fn put_together(tools: &Arc<Tools>, parts: Vec<Part>) -> String {
                 let (tools, at) = (tools.clone(), texts.len());
                 texts.push(String::new());
                 let answer = async move { (at, answered(&tools, &reading).await) };
-                running.spawn(called_by(Caller::current(), answer));
+                running.spawn(called_by(Caller::current(), together.clone().shared_by(answer)));
             }
         }
     }
