@@ -87,7 +87,7 @@ impl Bench<'_> {
             let native = tool.clone().map(|tool| self.floor_cost(question, Some(tool))).transpose()?;
             let (before, cpu) = (self.backend.counts()?, process::computed(self.client.pid()));
             let run = self.client.calls(asked, 1, calls, time)?;
-            let (after, cpu) = (self.backend.counts()?, process::computed(self.client.pid()) - cpu);
+            let (after, cpu) = (self.backend.counts()?, process::computed_since(self.client.pid(), cpu));
             let (n, bytes) = (run.times.len(), run.bytes);
             let per_call = |before: u64, after: u64| (after - before) as f64 / n as f64;
             let row = Row {
@@ -114,7 +114,7 @@ impl Bench<'_> {
         self.floor.work(&Job { calls: WARM_UP, time: time / 4, ..job.clone() })?;
         let before = process::computed(self.floor.pid());
         let done = self.floor.work(&job)?;
-        let cpu = process::computed(self.floor.pid()) - before;
+        let cpu = process::computed_since(self.floor.pid(), before);
         let n = done.times.len();
         Ok(Cost { times: Times::of(done.times).context("no calls")?, cpu_us: each(cpu, n) })
     }
@@ -129,11 +129,11 @@ impl Bench<'_> {
             self.floor.work(&job)?;
             let cpu = process::computed(self.floor.pid());
             let done = self.floor.work(&job)?;
-            let floor_cpu = process::computed(self.floor.pid()) - cpu;
+            let floor_cpu = process::computed_since(self.floor.pid(), cpu);
             self.client.calls(asked, in_flight, calls, time)?;
             let (before, cpu) = (self.backend.counts()?, process::computed(self.client.pid()));
             let run = self.client.calls(asked, in_flight, calls, time)?;
-            let (after, cpu) = (self.backend.counts()?, process::computed(self.client.pid()) - cpu);
+            let (after, cpu) = (self.backend.counts()?, process::computed_since(self.client.pid(), cpu));
             let n = run.times.len();
             let rate = |calls: usize, whole: Duration| calls as f64 / whole.as_secs_f64();
             let crowd = Crowd {

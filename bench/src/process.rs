@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+
 /// The process and all below it: some servers are started by another program.
 fn family(root: u32) -> BTreeSet<u32> {
     let parent = |pid: u32| -> Option<u32> {
@@ -30,14 +33,18 @@ fn family(root: u32) -> BTreeSet<u32> {
     }
 }
 
-/// Computing time so far, of all threads that live. The scheduler counts it in nanoseconds.
+/// Computing time so far: of all threads, those that have ended too, and of the processes that live.
 pub(crate) fn computed(pid: u32) -> Duration {
-    let of_thread = |path: std::path::PathBuf| -> Option<u64> {
-        fs::read_to_string(path.join("schedstat")).ok()?.split_whitespace().next()?.parse().ok()
+    let of_process = |pid: u32| -> Option<Duration> {
+        let clock = clock_getcpuclockid(Pid::from_raw(pid.try_into().ok()?)).ok()?;
+        Some(Duration::from(clock_gettime(clock).ok()?))
     };
-    let threads = |pid: u32| fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let nanos = family(pid).into_iter().flat_map(threads).filter_map(|thread| of_thread(thread.path())).sum();
-    Duration::from_nanos(nanos)
+    family(pid).into_iter().filter_map(of_process).sum()
+}
+
+/// Computing time since `earlier` was so far. Nothing where a process has ended that used more before.
+pub(crate) fn computed_since(pid: u32, earlier: Duration) -> Duration {
+    computed(pid).saturating_sub(earlier)
 }
 
 /// Memory in use, and the most that ever was, in KiB.

@@ -19,9 +19,8 @@ use crate::approvals::leave::Leave;
 use crate::approvals::{self, Asker, Consent, Nobody, Reply, Request};
 use crate::boundary::{Boundary, Ledger, Refusal, Rehearsed};
 use crate::catalogue::{Catalogue, Entry};
-use crate::clock::Clock;
 use crate::egress::Egress;
-use crate::engine::{Engine, Failure, FailureKind, Fault, Outcome, Output, Pending};
+use crate::engine::{Engine, Failure, FailureKind, Fault, Outcome, Output, Pending, Step};
 use crate::lookup::Lookup;
 use crate::pools::{self, Directory};
 use crate::selection::Selection;
@@ -78,20 +77,13 @@ pub enum Answer {
 }
 
 impl Tools {
-    /// Loads the component and asks it for its tools and what else it offers. `clock` is the time that they find, where it is not the
-    /// machine's.
-    ///
-    /// # Errors
-    /// Where the component does not run here, or declares what makes no sense.
-    pub async fn load(gate: Gate, egress: Arc<Egress>, clock: Option<Clock>) -> Result<Self> {
-        Self::with_engine(Engine::load()?.at(clock), gate, egress).await
-    }
-
-    /// Asks the component of an engine for its tools.
+    /// Asks the component of an engine for its tools and what else it offers. Connections to Proxmox VE are had by the
+    /// runtime that this first runs on.
     ///
     /// # Errors
     /// Where the component declares what makes no sense.
     pub async fn with_engine(engine: Engine, gate: Gate, egress: Arc<Egress>) -> Result<Self> {
+        egress.settle();
         let gate = Arc::new(gate);
         let pools = directory(&gate, &egress, gate.grants(), pools::MAX_AGE);
         // Before any foreign input, and without leave to send anything.
@@ -263,8 +255,7 @@ impl Tools {
             return over("denied", message);
         }
         let call = Call::new(entry.scope(arguments), consent, eyes).describing(entry);
-        let text = Value::Object(arguments.clone()).to_string();
-        let mut step = self.step(&call, Step::Call(name, &text)).await;
+        let mut step = self.step(&call, begin(name, arguments)).await;
         loop {
             let needs = std::mem::take(&mut locked(&call.ledger).needs);
             let outcome = match step {
@@ -280,7 +271,7 @@ impl Tools {
             watch(&pending);
             let pause = Duration::from_millis(pending.after_ms.into());
             tokio::time::sleep(pause.clamp(MIN_PAUSE, MAX_PAUSE)).await;
-            step = self.step(&call, Step::Resume(&pending.continuation)).await;
+            step = self.step(&call, Step::Resume { continuation: pending.continuation }).await;
         }
     }
 
@@ -303,17 +294,12 @@ impl Tools {
         }
     }
 
-    async fn step(&self, call: &Call, step: Step<'_>) -> Result<Result<Outcome, Failure>, Fault> {
-        // Held while an instance lives, not while a task runs.
-        let _permit = self.engine.turn().await;
+    async fn step(&self, call: &Call, step: Step) -> Result<Result<Outcome, Failure>, Fault> {
         let (gate, wide, egress) = (self.gate.clone(), self.wide.clone(), self.egress.clone());
         let leave = Leave::new(gate, wide, egress, call.consent.clone()).watched(call.eyes.clone());
         let boundary = self.boundary(&call.scope, &call.ledger).describing(call.describes);
         let boundary = boundary.with_leave(leave).watched(call.eyes.clone());
-        match step {
-            Step::Call(name, arguments) => self.engine.call_tool(boundary, name, arguments).await,
-            Step::Resume(continuation) => self.engine.resume(boundary, continuation).await,
-        }
+        self.engine.make(boundary, step).await
     }
 
     /// Begins a call, but sends nothing that could change something. Gives each request that the tool made
@@ -328,11 +314,9 @@ impl Tools {
         };
         let scope = Arc::new(entry.scope(arguments));
         let ledger = Arc::new(Mutex::new(Ledger::default()));
-        let text = Value::Object(arguments.clone()).to_string();
-        let _permit = self.engine.turn().await;
         let wide = self.wide.as_ref().unwrap_or(&self.gate).clone();
         let boundary = self.boundary(&scope, &ledger).describing(entry.only_reads()).rehearsing(wide);
-        let ended = self.engine.call_tool(boundary, name, &text).await;
+        let ended = self.engine.make(boundary, begin(name, arguments)).await;
         let mut ledger = take(&ledger);
         let rehearsed = std::mem::take(&mut ledger.rehearsed);
         let answer = match ended {
@@ -379,9 +363,8 @@ impl Call {
     }
 }
 
-enum Step<'a> {
-    Call(&'a str, &'a str),
-    Resume(&'a str),
+fn begin(tool: &str, arguments: &Map<String, Value>) -> Step {
+    Step::Begin { tool: tool.to_owned(), arguments: Value::Object(arguments.clone()).to_string() }
 }
 
 fn locked(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {

@@ -19,6 +19,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use proxmox_gate::{Permit, PermitParts};
+use tokio::runtime::Handle;
 
 use crate::echo::Echo;
 use crate::engine::MAX_INSTANCES;
@@ -127,6 +128,7 @@ pub struct Egress {
     refusals: Refusals,
     // Made with the first request: reading the system's certificates takes longer than all else at start.
     client: OnceLock<Result<Http, SendError>>,
+    home: OnceLock<Handle>,
 }
 
 type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
@@ -157,8 +159,18 @@ impl Egress {
     /// The way out to one server.
     pub fn new(endpoint: Endpoint) -> Arc<Self> {
         let echo = Echo::of(&endpoint.authorization);
-        let (refusals, client) = Default::default();
-        Arc::new(Self { endpoint, echo, refusals, client })
+        let (refusals, client, home) = Default::default();
+        Arc::new(Self { endpoint, echo, refusals, client, home })
+    }
+
+    /// Has the connections here, with the runtime that this is called on. They stay with the first one.
+    pub(crate) fn settle(&self) {
+        self.home.get_or_init(Handle::current);
+    }
+
+    /// Where the connections are, for whoever is elsewhere.
+    pub(crate) fn home_of_others(&self) -> Option<&Handle> {
+        self.home.get().filter(|home| home.id() != Handle::current().id())
     }
 
     /// The server that requests go to.

@@ -10,7 +10,8 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{
     Enabled, Engine as Wasmtime, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder,
@@ -22,6 +23,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::boundary::Boundary;
 use crate::clock::Clock;
 use crate::code_config::code_config;
+use crate::crew::{self, Crew};
 
 mod image;
 
@@ -43,6 +45,8 @@ use bindings::{Contract, ContractPre};
 const MAX_MEMORY: usize = 128 << 20;
 /// Instances at one time; further calls wait.
 pub(crate) const MAX_INSTANCES: u32 = 128;
+/// Instances at one time that the thread of the caller runs. Further ones run in the crew, if there is one.
+const FEW: usize = 4;
 /// How often a computing instance lets others go on.
 const TICK: Duration = Duration::from_millis(10);
 /// Computing time of one step of a call: 10 s.
@@ -86,6 +90,13 @@ pub struct Engine {
     clock: Option<Clock>,
     /// One turn for each instance that there may be at one time.
     turns: Arc<Semaphore>,
+    crew: Option<Arc<Crew>>,
+}
+
+/// What an instance is made for, of a call.
+pub(crate) enum Step {
+    Begin { tool: String, arguments: String },
+    Resume { continuation: String },
 }
 
 struct State {
@@ -152,6 +163,13 @@ impl Engine {
         self
     }
 
+    /// The same, with threads for what runs at a time beyond a few instances.
+    #[must_use]
+    pub fn with_crew(mut self, crew: Arc<Crew>) -> Self {
+        self.crew = Some(crew);
+        self
+    }
+
     /// The same, with less computing time and time in all for each step of a call. It cannot be given more.
     #[must_use]
     pub fn tightened(mut self, computing: Duration, in_all: Duration) -> Self {
@@ -173,12 +191,19 @@ impl Engine {
         let pre = ContractPre::new(linker.instantiate_pre(component)?)?;
         let ticker = Arc::new(Ticker::start(wasmtime)?);
         let turns = Arc::new(Semaphore::new(MAX_INSTANCES as usize));
-        Ok(Self { pre, ticker, max_ticks: MAX_TICKS, max_step: MAX_STEP, clock: None, turns })
+        Ok(Self { pre, ticker, max_ticks: MAX_TICKS, max_step: MAX_STEP, clock: None, turns, crew: None })
     }
 
     /// Waits until an instance more may be there, for as long as the turn is held.
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.turns.acquire().await.ok()
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.turns.clone().acquire_owned().await.ok()
+    }
+
+    /// Where the next instance belongs, if not with its caller.
+    fn elsewhere(&self) -> Option<Handle> {
+        let crew = self.crew.as_ref()?;
+        let at_one_time = (MAX_INSTANCES as usize).saturating_sub(self.turns.available_permits());
+        if at_one_time > FEW { crew.at_work() } else { None }
     }
 
     /// The tools of the component.
@@ -189,29 +214,36 @@ impl Engine {
         self.step(boundary, async |server, store| server.call_list_tools(store).await).await
     }
 
-    /// Calls a tool in an instance of its own.
+    /// Makes a step of a call, in an instance of its own. Waits for a turn first.
     ///
     /// # Errors
     /// [`Fault`] where the component fails.
-    pub(crate) async fn call_tool(
+    pub(crate) async fn make(
         &self,
         boundary: Boundary,
-        name: &str,
-        arguments: &str,
+        step: Step,
     ) -> Result<Result<Outcome, Failure>, Fault> {
-        self.step(boundary, async |server, store| server.call_call_tool(store, name, arguments).await).await
+        // Held while the instance lives, not while a task of Proxmox runs.
+        let turn = self.turn().await;
+        let Some(place) = self.elsewhere() else { return self.make_here(boundary, &step).await };
+        let engine = self.clone();
+        let work = async move {
+            let _turn = turn;
+            engine.make_here(boundary, &step).await
+        };
+        crew::work_at(&place, work).await
     }
 
-    /// Goes on with a call in an instance of its own.
-    ///
-    /// # Errors
-    /// [`Fault`] where the component fails.
-    pub(crate) async fn resume(
-        &self,
-        boundary: Boundary,
-        continuation: &str,
-    ) -> Result<Result<Outcome, Failure>, Fault> {
-        self.step(boundary, async |server, store| server.call_resume(store, continuation).await).await
+    async fn make_here(&self, boundary: Boundary, step: &Step) -> Result<Result<Outcome, Failure>, Fault> {
+        match step {
+            Step::Begin { tool, arguments } => {
+                self.step(boundary, async |server, store| server.call_call_tool(store, tool, arguments).await)
+                    .await
+            }
+            Step::Resume { continuation } => {
+                self.step(boundary, async |server, store| server.call_resume(store, continuation).await).await
+            }
+        }
     }
 
     async fn step<T>(

@@ -8,6 +8,7 @@
 //! | what comes back, and what of it does the component not get to see? | `received`, [`secrets`] |
 //! | what can the component reach, and how much of it? | [`engine`] |
 //! | how does a call run from start to end? | [`calls`] |
+//! | in which threads? | [`crew`] |
 //! | when is a person asked, and what? | [`approvals`] |
 //! | who is in which pool? | [`pools`] |
 //! | what is written down, and what stops changes? | [`watch`] |
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod clock;
 mod code_config;
 pub mod commands;
+pub mod crew;
 pub mod demo;
 mod echo;
 pub mod egress;

@@ -1,6 +1,8 @@
 //! What the host itself reads to decide: who is in a pool, which guest a question is about. It goes through
 //! gate and egress like everything else, and into the audit log in the host's own name.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http::StatusCode;
@@ -15,7 +17,7 @@ use crate::watch::Watch;
 /// The way that the host reads. With a watch, on account of that call.
 pub(crate) struct Lookup<'a> {
     pub(crate) gate: &'a Gate,
-    pub(crate) egress: &'a Egress,
+    pub(crate) egress: &'a Arc<Egress>,
     pub(crate) watch: Option<&'a Watch>,
 }
 

@@ -12,6 +12,7 @@ use proxmox_mcp_host::calls::Tools;
 use proxmox_mcp_host::changes::EVERY;
 use proxmox_mcp_host::cli::{AuditCommand, Cli, Command, GrantsCommand, TokenCommand};
 use proxmox_mcp_host::clock::Clock;
+use proxmox_mcp_host::crew::Crew;
 use proxmox_mcp_host::egress::Egress;
 use proxmox_mcp_host::engine::Engine;
 use proxmox_mcp_host::http::settings::HttpSettings;
@@ -121,6 +122,7 @@ fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
     let workers = workers(prepared.http.is_some());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
     let clock = cli.options.clock.map(Clock::set_to);
+    let crew = Arc::new(Crew::default());
     let code = runtime.block_on(async {
         if let Some(telemetry) = Telemetry::start()? {
             prepared.safeguards.tell(telemetry);
@@ -136,8 +138,9 @@ fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
             };
             return team.serve(&http, asked_to_stop()).await.map(|()| ExitCode::SUCCESS);
         }
-        let tools = Tools::load(prepared.gate, prepared.egress, clock).await?.guarded(prepared.safeguards.clone());
-        let tools = tools.selecting(prepared.selection)?;
+        let engine = Engine::load()?.at(clock).with_crew(crew.clone());
+        let tools = Tools::with_engine(engine, prepared.gate, prepared.egress).await?;
+        let tools = tools.guarded(prepared.safeguards.clone()).selecting(prepared.selection)?;
         let tools = Arc::new(match prepared.wide {
             Some(wide) => tools.asking(wide),
             None => tools,
@@ -172,6 +175,7 @@ fn run(cli: Cli, prepared: Prepared) -> Result<ExitCode> {
     });
     runtime.block_on(prepared.safeguards.end_telling());
     // A call that is cut off here is written down as it is dropped.
+    crew.end(CALLS_DROPPED_WITHIN);
     runtime.shutdown_timeout(CALLS_DROPPED_WITHIN);
     prepared.safeguards.note_head("the audit log ends");
     code

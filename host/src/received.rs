@@ -20,6 +20,7 @@ use hyper::ext::ReasonPhrase;
 use proxmox_api::Method;
 use proxmox_gate::Permit;
 
+use crate::crew;
 use crate::echo::Echo;
 use crate::egress::{Egress, SendError, is_repeatable};
 use crate::secrets;
@@ -143,7 +144,13 @@ impl Egress {
     ///
     /// # Errors
     /// As [`Egress::receive`].
-    pub(crate) async fn receive_own(&self, permit: Permit) -> Outcome {
+    pub(crate) async fn receive_own(self: &Arc<Self>, permit: Permit) -> Outcome {
+        let Some(home) = self.home_of_others() else { return self.receive_here(permit).await };
+        let egress = self.clone();
+        crew::work_at(home, async move { egress.receive_here(permit).await }).await
+    }
+
+    async fn receive_here(&self, permit: Permit) -> Outcome {
         let method = permit.method();
         let answer = self.send(permit).await?;
         whole(method, answer, self.echo()).await

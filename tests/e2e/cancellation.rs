@@ -6,7 +6,7 @@ use std::time::Duration;
 use proxmox_sim::{Options, Sim};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, arrived, configured, json_lines, stateless_meta};
+use crate::harness::{Client, arrived, configured, is_error, json_lines, stateless_meta};
 
 /// A stopped container of the demo cluster, and the grant to start it.
 const STOPPED: u32 = 108;
@@ -101,6 +101,43 @@ fn a_call_that_a_stop_cuts_off_is_written_down() {
         assert_eq!(calls.len(), 1, "{calls:?}");
         assert_eq!((&calls[0]["outcome"], &calls[0]["goes_on"]), (&json!("cancelled"), &json!([task(&sim)])));
     }
+}
+
+#[test]
+fn of_many_calls_each_ends_as_it_should_and_is_written_down() {
+    const MANY: usize = 40;
+    let sim = Sim::start(Options { latency: Duration::from_millis(1_500), ..Options::instant() }).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let mut command = configured(&sim, &sim.token());
+    command.args(["--audit-log", file.to_str().unwrap()]);
+    let mut client = Client::start(command);
+    client.shake_hands("2025-11-25");
+    let begin = |client: &mut Client| -> Vec<i64> {
+        sim.clear_requests();
+        let params = json!({"name": "proxmox_get_nodes", "arguments": {}});
+        let ids = (0..MANY).map(|_| client.begin("tools/call", params.clone())).collect();
+        while arrived(&sim).len() < MANY {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        ids
+    };
+    let (given_up, kept): (Vec<i64>, Vec<i64>) = begin(&mut client).into_iter().partition(|id| id % 2 == 0);
+    for id in &given_up {
+        client.send(
+            &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}),
+        );
+    }
+    for id in &kept {
+        assert!(!is_error(&client.answer_to(&json!(id))["result"]));
+    }
+    // The rest is under way when the server is stopped.
+    begin(&mut client);
+    client.terminate();
+    assert_eq!(client.finish().1, Some(0));
+    let lines = json_lines(&std::fs::read(&file).unwrap());
+    let ended = |outcome: &str| lines.iter().filter(|line| line["outcome"] == outcome).count();
+    assert_eq!((ended("done"), ended("cancelled")), (kept.len(), given_up.len() + MANY));
 }
 
 #[test]

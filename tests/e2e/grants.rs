@@ -7,6 +7,7 @@ use std::time::Duration;
 use proxmox_gate::{Gate, Grants, Pools, Walls};
 use proxmox_mcp_host::calls::{Answer, Tools};
 use proxmox_mcp_host::egress::{Egress, Endpoint};
+use proxmox_mcp_host::engine::Engine;
 use proxmox_mcp_host::pools::Directory;
 use proxmox_mcp_host::settings::authorization;
 use proxmox_mcp_host::tls::Trust;
@@ -400,7 +401,7 @@ async fn a_guest_that_left_the_pool_is_refused_once_the_directory_is_too_old() {
     let sim = sim();
     let load = async |age| {
         let gate = gate(&sim, "VM.PowerMgmt@/pool/development");
-        Tools::load(gate, egress(&sim), None).await.unwrap().with_pools_for(age)
+        Tools::with_engine(Engine::load().unwrap(), gate, egress(&sim)).await.unwrap().with_pools_for(age)
     };
     let (short, long) = (load(AGE).await, load(LONG).await);
     assert_eq!(power(&short, "proxmox_shutdown_vm").await, Ok(()));

@@ -59,7 +59,7 @@ impl Tools {
     }
 
     async fn look_at(&self, name: &str, call: &Call, continuation: &str) -> Look {
-        let answer = match self.step(call, Step::Resume(continuation)).await {
+        let answer = match self.step(call, Step::Resume { continuation: continuation.to_owned() }).await {
             Err(fault) => broken(name, &fault),
             Ok(Ok(Outcome::Pending(pending))) => return Look::Waits(pending),
             Ok(Ok(Outcome::Done(output))) => done(name, output),

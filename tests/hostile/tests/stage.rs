@@ -1,6 +1,6 @@
 //! The cluster, the host, and the hostile component in it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use proxmox_gate::{Gate, Grants, Walls};
 use proxmox_mcp_attacks::COMPONENT;
@@ -17,11 +17,12 @@ pub(crate) const VERSION: &str = "/api2/json/version";
 /// Starts guest 101, which is on node pve1.
 pub(crate) const START_101: &str = "/api2/json/nodes/pve1/qemu/101/status/start";
 
-/// A component, compiled for this machine.
+/// A component, compiled for this machine, and threads for it as the program has them.
 pub(crate) fn compiled(bytes: &[u8]) -> Engine {
     // SAFETY: the build script made it with the same wasmtime; tests overwrite constant text in it at most.
     #[expect(unsafe_code, reason = "the bytes come from this build")]
-    unsafe { Engine::from_compiled(bytes) }.unwrap()
+    let engine = unsafe { Engine::from_compiled(bytes) }.unwrap();
+    engine.with_crew(Arc::default())
 }
 
 /// The hostile component. All tests share it, as all calls of the program do.
