@@ -120,7 +120,7 @@ impl Bench<'_> {
     }
 
     fn crowd(&mut self, question: &Question, asked: &Asked, in_flight: usize) -> Result<Crowd> {
-        let Effort { time, rounds, .. } = self.effort;
+        let Effort { crowd_time: time, rounds, .. } = self.effort;
         let calls = usize::MAX >> 40;
         let job = Job { question: question.name.to_owned(), tool: None, in_flight, calls, time };
         let mut best: Option<Crowd> = None;

@@ -125,7 +125,7 @@ mod tests {
             () = work_at(&place, work) => unreachable!(),
             begun = has_begun => begun.unwrap(),
         }
-        has_ended.await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), has_ended).await.unwrap().unwrap();
     }
 
     #[test]
