@@ -184,22 +184,30 @@ async fn calls_beyond_the_number_of_instances_wait() {
 
 #[tokio::test]
 async fn what_is_given_up_has_its_place_until_it_is_gone() {
-    let stage = Arc::new(Stage::with(compiled(COMPONENT), Walls::default()).await);
+    let sim = Sim::start(Options { latency: Duration::from_millis(500), ..Options::instant() }).unwrap();
+    let tools = tools(&sim, compiled(COMPONENT), Walls::default()).await.unwrap();
+    let stage = Arc::new(Stage { sim, tools });
+    let ask = || {
+        let stage = stage.clone();
+        tokio::spawn(async move { stage.requests(vec![json!({"path": VERSION})]).await })
+    };
     for _ in 0..3 {
-        let mut spinning = JoinSet::new();
-        for _ in 0..300 {
+        // The first ones are run by this thread, and make room for others that are not.
+        let first: Vec<_> = (0..4).map(|_| ask()).collect();
+        tokio::task::yield_now().await;
+        let mut endless = JoinSet::new();
+        for number in 0..128 {
+            // The last ones compute, so that the others are not gone as soon as they are given up.
+            let how = if number < 120 { "sleep" } else { "spin" };
             let stage = stage.clone();
-            spinning.spawn(async move { stage.call("all", json!({"do": "end", "how": "spin"})).await });
+            endless.spawn(async move { stage.call("all", json!({"do": "end", "how": how})).await });
+        }
+        for call in first {
+            assert_eq!(call.await.unwrap()[0]["status"], 200);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
-        drop(spinning);
-        // These take the places of those, on this thread and on others.
-        let calls: Vec<_> = (0..150)
-            .map(|_| {
-                let stage = stage.clone();
-                tokio::spawn(async move { stage.requests(vec![json!({"path": VERSION})]).await })
-            })
-            .collect();
+        drop(endless);
+        let calls: Vec<_> = (0..150).map(|_| ask()).collect();
         for call in calls {
             assert_eq!(call.await.unwrap()[0]["status"], 200);
         }
