@@ -158,49 +158,67 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 /// A number that Proxmox may also write as text; nothing where it is not there or no number.
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub struct Figure(Option<f64>);
+// There are twenty in a row and thousands of rows: this is half as large as an `Option<f64>`.
+#[derive(Debug, Clone, Copy)]
+pub struct Figure(f64);
+
+impl Default for Figure {
+    fn default() -> Figure {
+        Figure(f64::NAN)
+    }
+}
+
+impl PartialEq for Figure {
+    fn eq(&self, other: &Figure) -> bool {
+        self.value() == other.value()
+    }
+}
 
 impl Figure {
     /// The number.
     pub fn value(self) -> Option<f64> {
-        self.0
+        (!self.0.is_nan()).then_some(self.0)
     }
 
     /// The number, if it is whole and not negative.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just before")]
     pub fn whole(self) -> Option<u64> {
-        self.0.filter(|value| (0.0..9e15).contains(value) && value.fract() == 0.0).map(|value| value as u64)
+        self.value()
+            .filter(|value| (0.0..9e15).contains(value) && value.fract() == 0.0)
+            .map(|value| value as u64)
     }
 
     /// The number as a share of a whole, brought within 0 and 1: Proxmox may measure a little more.
     pub fn fraction(self) -> Option<f64> {
-        self.0.map(|value| value.clamp(0.0, 1.0))
+        self.value().map(|value| value.clamp(0.0, 1.0))
     }
 
     /// Whether it is there and not zero.
     pub fn flag(self) -> bool {
-        self.0.is_some_and(|value| value != 0.0)
+        self.value().is_some_and(|value| value != 0.0)
     }
 
     /// The number of a JSON value.
     pub fn of(value: Option<&serde_json::Value>) -> Figure {
-        let finite = |value: f64| value.is_finite().then_some(value);
-        Figure(match value {
-            Some(serde_json::Value::Number(number)) => number.as_f64(),
-            Some(serde_json::Value::String(text)) => text.trim().parse().ok().and_then(finite),
-            Some(serde_json::Value::Bool(flag)) => Some(f64::from(u8::from(*flag))),
-            _ => None,
-        })
+        match value {
+            Some(serde_json::Value::Number(number)) => number.as_f64().map(Figure).unwrap_or_default(),
+            Some(serde_json::Value::String(text)) => Figure::written(text),
+            Some(serde_json::Value::Bool(flag)) => Figure(f64::from(u8::from(*flag))),
+            _ => Figure::default(),
+        }
+    }
+
+    fn written(text: &str) -> Figure {
+        text.trim().parse().ok().filter(|value: &f64| value.is_finite()).map(Figure).unwrap_or_default()
     }
 }
 
 impl<'de> Deserialize<'de> for Figure {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Scalar).map(|scalar| match scalar {
-            Value::Number(number) => Figure(Some(number)),
-            Value::Text(text) => Figure(text.trim().parse().ok().filter(|value: &f64| value.is_finite())),
-            Value::Nothing => Figure(None),
+            Value::Number(number) => Figure(number),
+            Value::Text(text) => Figure::written(&text),
+            Value::Nothing => Figure::default(),
         })
     }
 }
