@@ -1,6 +1,5 @@
-//! The sandbox: the component is loaded once, and each call gets an instance of its own with limits on
-//! memory, computing time and time in all. An instance has no files, no sockets, no environment, no
-//! arguments and no standard input; what it prints goes nowhere.
+//! The component is loaded once, and each call gets an instance of its own, with what [`proxmox_sandbox`] gives it and
+//! a limit on time in all.
 
 mod offers;
 
@@ -10,15 +9,11 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use proxmox_sandbox::{MAX_MEMORY, State};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::component::{Component, Linker, ResourceTable};
-use wasmtime::{
-    Enabled, Engine as Wasmtime, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder,
-    UpdateDeadline,
-};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime::component::Component;
+use wasmtime::{Enabled, Engine as Wasmtime, PoolingAllocationConfig, Store};
 
 use crate::boundary::Boundary;
 use crate::clock::Clock;
@@ -41,8 +36,6 @@ pub use bindings::{
 };
 use bindings::{Contract, ContractPre};
 
-/// Memory of one instance, in bytes. A list of 20,000 guests takes about 40 MiB.
-const MAX_MEMORY: usize = 128 << 20;
 /// Instances at one time; further calls wait.
 pub(crate) const MAX_INSTANCES: u32 = 128;
 /// Instances at one time that the thread of the caller runs. Further ones run in the crew, if there is one.
@@ -61,13 +54,6 @@ const KEPT_MEMORY: usize = 4 << 20;
 const KEPT_TABLE: usize = 32 << 10;
 const KEPT_STACK: usize = 32 << 10;
 const KEPT_PLACES: u32 = 8;
-
-/// What an instance holds of the host at one time: requests, headers, bodies, timers.
-const MAX_HANDLES: usize = 4_096;
-/// Headers of one request, in bytes. Proxmox takes no more than 8 KiB.
-const MAX_HEADERS: usize = 16 << 10;
-/// What an instance hands over at once, its answer included, in bytes.
-const MAX_HANDED_OVER: usize = 32 << 20;
 
 /// Why an instance ended without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -97,27 +83,6 @@ pub struct Engine {
 pub(crate) enum Step {
     Begin { tool: String, arguments: String },
     Resume { continuation: String },
-}
-
-struct State {
-    wasi: WasiCtx,
-    http: WasiHttpCtx,
-    boundary: Boundary,
-    table: ResourceTable,
-    limits: StoreLimits,
-    ticks: u32,
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
-
-impl WasiHttpView for State {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.boundary, table: &mut self.table, ctx: &mut self.http }
-    }
 }
 
 impl Engine {
@@ -184,10 +149,7 @@ impl Engine {
     /// # Errors
     /// Where it asks for more, or does not keep the contract.
     pub fn new(wasmtime: &Wasmtime, component: &Component) -> Result<Self> {
-        let mut linker = Linker::<State>::new(wasmtime);
-        // Rust's standard library imports files and sockets whether it uses them or not; `State::wasi` has none.
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        let linker = proxmox_sandbox::linker(wasmtime)?;
         let pre = ContractPre::new(linker.instantiate_pre(component)?)?;
         let ticker = Arc::new(Ticker::start(wasmtime)?);
         let turns = Arc::new(Semaphore::new(MAX_INSTANCES as usize));
@@ -253,7 +215,8 @@ impl Engine {
     ) -> Result<T, Fault> {
         let _ticking = self.ticker.run();
         let step = async {
-            let mut store = self.store(boundary);
+            let (clock, max_ticks) = (self.clock.clone(), self.max_ticks);
+            let mut store = proxmox_sandbox::store(self.pre.engine(), Box::new(boundary), clock, max_ticks);
             let server = self.pre.instantiate_async(&mut store).await?;
             f(&server, &mut store).await
         };
@@ -262,48 +225,6 @@ impl Engine {
             Ok(Err(error)) => Err(Fault::Trap(error.root_cause().to_string())),
             Err(_) => Err(Fault::Timeout(self.max_step)),
         }
-    }
-
-    /// All limits of an instance.
-    fn store(&self, boundary: Boundary) -> Store<State> {
-        let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(MAX_HEADERS);
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(MAX_HANDLES);
-        let mut wasi = WasiCtx::builder();
-        if let Some(clock) = &self.clock {
-            wasi.wall_clock(clock.clone());
-        }
-        let state = State {
-            wasi: wasi.build(),
-            http,
-            boundary,
-            table,
-            limits: StoreLimitsBuilder::new()
-                .memory_size(MAX_MEMORY)
-                .table_elements(20_000)
-                .instances(16)
-                .tables(16)
-                .memories(4)
-                .trap_on_grow_failure(true)
-                .build(),
-            ticks: 0,
-        };
-        let mut store = Store::new(self.pre.engine(), state);
-        store.limiter(|state| &mut state.limits);
-        store.set_hostcall_fuel(MAX_HANDED_OVER);
-        store.set_epoch_deadline(1);
-        let max_ticks = self.max_ticks;
-        // Called at ticks at which the instance computes; waiting for an answer costs nothing here.
-        store.epoch_deadline_callback(move |mut store| {
-            let state = store.data_mut();
-            state.ticks += 1;
-            match state.ticks > max_ticks {
-                true => Err(wasmtime::Error::msg("the tool computed for too long")),
-                false => Ok(UpdateDeadline::Yield(1)),
-            }
-        });
-        store
     }
 }
 

@@ -23,7 +23,11 @@ fn nobody_depends_on_whom_it_should_not() {
     // Without our host the component holds its own requests against the grants, by the same gate.
     allowed.insert("proxmox-mcp-component", &["proxmox-api", "proxmox-audit", "proxmox-gate"]);
     allowed.insert("proxmox-audit", &[]);
-    allowed.insert("proxmox-mcp", &["proxmox-api", "proxmox-audit", "proxmox-gate", "proxmox-sim"]);
+    allowed.insert("proxmox-sandbox", &[]);
+    allowed.insert(
+        "proxmox-mcp",
+        &["proxmox-api", "proxmox-audit", "proxmox-gate", "proxmox-sandbox", "proxmox-sim"],
+    );
     allowed.insert("proxmox-bench", &["proxmox-api", "proxmox-gate", "proxmox-sim", "proxmox-tools-native"]);
     allowed.insert("proxmox-tools-native", &["proxmox-api", "proxmox-audit", "proxmox-gate"]);
     for package in &metadata.packages {
