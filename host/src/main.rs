@@ -30,6 +30,11 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// A call makes and drops thousands of small things, and many calls do so on several threads. Huge pages would make
+/// an idle server twice as large.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const WRONG_SETTINGS: u8 = 2;
 /// How long what still runs may take to be dropped, once the server ends.
 const CALLS_DROPPED_WITHIN: Duration = Duration::from_secs(2);
