@@ -126,7 +126,7 @@ fn count() -> Result<Figures> {
             "valgrind is not installed (`apt-get install valgrind`): instructions and allocations are not counted"
         );
     }
-    for what in ["gate-read", "gate-change", "gate-filter"] {
+    for what in ["gate-read", "gate-change", "gate-filter", "secrets-search"] {
         if valgrind {
             counted(&mut figures, &work, &what.replace('-', ", "), &[what], &[])?;
         }

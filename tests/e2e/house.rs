@@ -28,7 +28,10 @@ fn nobody_depends_on_whom_it_should_not() {
         "proxmox-mcp",
         &["proxmox-api", "proxmox-audit", "proxmox-gate", "proxmox-sandbox", "proxmox-sim"],
     );
-    allowed.insert("proxmox-bench", &["proxmox-api", "proxmox-gate", "proxmox-sim", "proxmox-tools-native"]);
+    allowed.insert(
+        "proxmox-bench",
+        &["proxmox-api", "proxmox-audit", "proxmox-gate", "proxmox-sim", "proxmox-tools-native"],
+    );
     allowed.insert("proxmox-tools-native", &["proxmox-api", "proxmox-audit", "proxmox-gate"]);
     for package in &metadata.packages {
         let used = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
