@@ -3,6 +3,8 @@
 //! A change is recorded before it is sent, and is not sent where that fails; what only reads goes on. What
 //! became of it follows in a line of its own, and so does the end of a task that the call follows.
 
+mod tasks;
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,6 +19,8 @@ use crate::approvals::Reply;
 use crate::calls::{Answer, Attempt};
 use crate::permissions::Permissions;
 use crate::telemetry::{self, Span, Telemetry};
+
+use tasks::{ended, started};
 
 /// The operator's audit log and brakes. The default has neither.
 #[derive(Debug, Default)]
@@ -483,37 +487,4 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn milliseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The task that an answer to a change names.
-fn started(body: &[u8]) -> Option<String> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
-    let upid = answer.get("data")?.as_str()?;
-    upid.starts_with("UPID:").then(|| upid.to_owned())
-}
-
-/// The task that an answer about one says has ended, and how.
-fn ended(body: &[u8]) -> Option<(String, String)> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
-    let data = answer.get("data")?;
-    let word = |key: &str| data.get(key)?.as_str();
-    (word("status")? == "stopped").then_some(())?;
-    Some((word("upid")?.to_owned(), word("exitstatus").unwrap_or("unknown").to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tasks_are_seen_to_start_and_to_end() {
-        assert_eq!(
-            started(br#"{"data":"UPID:pve1:1:2:3:qmstart:101:a@b:"}"#).unwrap(),
-            "UPID:pve1:1:2:3:qmstart:101:a@b:"
-        );
-        assert_eq!(started(br#"{"data":null}"#), None);
-        let over = br#"{"data":{"upid":"UPID:x","status":"stopped","exitstatus":"OK"}}"#;
-        assert_eq!(ended(over), Some(("UPID:x".to_owned(), "OK".to_owned())));
-        assert_eq!(ended(br#"{"data":{"upid":"UPID:x","status":"running"}}"#), None);
-    }
 }
